@@ -1,0 +1,45 @@
+// Settings: every problem is reported at once, and none of them shows a value.
+import t from 'tap'
+import { ConfigError, loadConfig } from '../src/config.ts'
+
+t.test('an empty environment gives the documented defaults, frozen', async t => {
+  const config = loadConfig({})
+  t.match(config, { HOST: '127.0.0.1', PORT: 8000, INFERENCE_SERVICE_URL: 'http://localhost:8001', MODEL_CACHE_TIMEOUT: 1800, DEFAULT_CHAT_MODEL: 'gemini-1.5-flash', DEFAULT_IMAGE_MODEL: 'sdxl', CATALOG_SOURCE: 'static', API_KEYS: [], BODY_LIMIT: 104857600 })
+  t.notOk('DEFAULT_SPEECH_MODEL' in config)
+  t.ok(Object.isFrozen(config))
+})
+
+t.test('an empty or blank variable counts as unset', async t => {
+  t.equal(loadConfig({ PORT: '', DEFAULT_CHAT_MODEL: ' ' }).PORT, 8000)
+})
+
+t.test('lists, decimals and TRUST_PROXY are converted', async t => {
+  const config = loadConfig({ API_KEYS: 'a, b,,c', QUEUE_TIMEOUT: '0.25', TRUST_PROXY: '10.0.0.0/8,127.0.0.1' })
+  t.same(config.API_KEYS, ['a', 'b', 'c'])
+  t.equal(config.QUEUE_TIMEOUT, 0.25)
+  t.equal(config.TRUST_PROXY, '10.0.0.0/8,127.0.0.1')
+  t.equal(loadConfig({ TRUST_PROXY: 'true' }).TRUST_PROXY, true)
+  t.equal(loadConfig({ TRUST_PROXY: '1' }).TRUST_PROXY, 1)
+})
+
+t.test('all problems come at once, one line each, without values', async t => {
+  const secret = 'sk- with-space'
+  try {
+    loadConfig({ PORT: 'eighty', LOG_LEVEL: 'loud', INFERENCE_API_KEY: secret, UPSTREAM_IDLE_TIMEOUT: '0', INFERENCE_SERVICE_URL: 'http://user:hunter2@host/' })
+    t.fail('accepted')
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    t.same(error.problems.map(line => line.split(' ')[0]).sort(), ['INFERENCE_API_KEY', 'INFERENCE_SERVICE_URL', 'LOG_LEVEL', 'PORT', 'UPSTREAM_IDLE_TIMEOUT'])
+    t.notMatch(error.message, /eighty|loud|with-space|hunter2/)
+  }
+})
+
+for (const [name, value] of Object.entries({ PORT: '70000', MODEL_CACHE_TIMEOUT: '-1', QUEUE_TIMEOUT: '1e3', BODY_LIMIT: '1.5', DATABASE_URL: 'mysql://x', INFERENCE_SERVICE_URL: 'ftp://x', TRUST_PROXY: '-1', PROXY_EXTRA_PATHS: '../admin' })) {
+  t.test(`${name}=${value} is refused`, async t => {
+    t.throws(() => loadConfig({ [name]: value }), new RegExp(`^${name} must `))
+  })
+}
+
+t.test('the admin key must be its own', async t => {
+  t.throws(() => loadConfig({ API_KEYS: 'a,b', ADMIN_API_KEY: 'b' }), /ADMIN_API_KEY must not be one of API_KEYS/)
+})
