@@ -1,5 +1,6 @@
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
+import { compileTrust } from './http/trust.ts'
 
 /** Exit code of a process that refuses its configuration (sysexits.h EX_CONFIG). */
 export const EX_CONFIG = 78
@@ -79,6 +80,9 @@ export function loadConfig (environment: Environment): Config {
   if (!invalid.has('INFERENCE_SERVICE_URL') && !isServiceUrl(settings.INFERENCE_SERVICE_URL as string)) {
     problems.push(`INFERENCE_SERVICE_URL must ${ConfigSchema.properties.INFERENCE_SERVICE_URL.must}`)
   }
+  if (!invalid.has('TRUST_PROXY') && !isTrust(settings.TRUST_PROXY as Config['TRUST_PROXY'])) {
+    problems.push(`TRUST_PROXY must ${ConfigSchema.properties.TRUST_PROXY.must}`)
+  }
   const { ADMIN_API_KEY: adminKey, API_KEYS: apiKeys } = settings as Config
   if (adminKey !== undefined && !invalid.has('API_KEYS') && apiKeys.includes(adminKey)) {
     problems.push('ADMIN_API_KEY must not be one of API_KEYS')
@@ -104,4 +108,13 @@ function convert (schema: TSchema, raw: string): unknown {
 function isServiceUrl (value: string): boolean {
   const url = URL.parse(value)
   return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '' && url.search === '' && url.hash === ''
+}
+
+function isTrust (setting: Config['TRUST_PROXY']): boolean {
+  try {
+    compileTrust(setting)
+    return true
+  } catch {
+    return false
+  }
 }
