@@ -1,0 +1,22 @@
+import { createHash } from 'node:crypto'
+
+/** A strong entity tag that changes exactly when the bytes do. */
+export function entityTag (bytes: Uint8Array | string): string {
+  return `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`
+}
+
+// A comma may stand inside the quotes of a tag, so a list cannot simply be split.
+const TAG = /(?:W\/)?("[\x21\x23-\x7e\x80-\xff]*")/g
+
+/** Whether `If-None-Match` names the tag, by weak comparison (RFC 9110 sections 8.8.3.2 and 13.1.2). */
+export function matchesWeakly (header: string | undefined, tag: string): boolean {
+  if (header === undefined) return false
+  if (header === tag || header.trim() === '*') return true
+  return [...header.matchAll(TAG)].some(match => match[1] === tag)
+}
+
+/** Whether `If-Match` names the tag, by strong comparison: a weak tag never does (RFC 9110 section 13.1.1). */
+export function matchesStrongly (header: string, tag: string): boolean {
+  if (header === tag || header.trim() === '*') return true
+  return [...header.matchAll(TAG)].some(match => match[0] === tag)
+}

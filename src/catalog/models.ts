@@ -1,0 +1,90 @@
+import { Type, type Static } from '@sinclair/typebox'
+
+/** What a model is for; also the order in which the catalog lists its models. */
+export const MODEL_TYPES = ['chat', 'image', 'speech'] as const
+
+/** The context length of a chat model of which nobody states one. */
+export const DEFAULT_CONTEXT_LENGTH = 1048576
+
+/**
+ * When a model of which nobody knows better was made. A constant, since a
+ * `created` that moves makes every tag new (vLLM and SGLang report the time of
+ * the request).
+ */
+export const DEFAULT_CREATED_AT = '2025-05-01T00:00:00.000Z'
+
+// Control characters can stand neither in a header nor in a log line, and
+// PostgreSQL cannot store U+0000 at all.
+const line = (maxLength: number, description: string) => Type.String({ minLength: 1, maxLength, pattern: '^[^\\u0000-\\u001f\\u007f]+$', description })
+
+const id = line(100, 'The name that requests use in `model`. May contain slashes.')
+const name = line(255, 'What people read.')
+const description = Type.String({ maxLength: 10_000, pattern: '^[^\\u0000]*$', description: 'One sentence on what the model is good for.' })
+const provider = line(100, 'Who made the model.')
+const contextLength = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'Tokens that the model can read and write in one request.' })
+const createdAt = Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}\\.\\d{3}Z$', description: 'When the record was made (UTC).', examples: [DEFAULT_CREATED_AT] })
+
+/** The kind of a model. */
+export const ModelTypeSchema = Type.Union(MODEL_TYPES.map(type => Type.Literal(type)), { description: 'What the model is for.', examples: ['chat'] })
+export type ModelType = Static<typeof ModelTypeSchema>
+
+/** The full record of a model that may be used. A chat model always has a `contextLength`. */
+export const ModelSchema = Type.Object({
+  id,
+  name,
+  description,
+  type: ModelTypeSchema,
+  provider: Type.Optional(provider),
+  contextLength: Type.Optional(contextLength),
+  createdAt: Type.Optional(createdAt)
+}, {
+  additionalProperties: false,
+  description: 'A model. Fields that are not known are left out.',
+  examples: [{ id: 'gemini-1.5-flash', name: 'Gemini 1.5 Flash', description: 'Fast and efficient for most tasks', type: 'chat', contextLength: 1048576, createdAt: DEFAULT_CREATED_AT }]
+})
+export type Model = Static<typeof ModelSchema>
+
+/** A model as somebody curates it: one that is not active stays out of the catalog. */
+export type CuratedModel = Model & { isActive: boolean }
+
+const chatItem = Type.Object({ id, name, description, contextLength }, { additionalProperties: false, title: 'ChatModelItem' })
+const mediaItem = Type.Object({ id, name, description, provider: Type.Optional(provider) }, { additionalProperties: false, title: 'MediaModelItem' })
+
+/** `GET /v1/models`: exactly what the frontend's dropdowns read. */
+export const ModelListSchema = Type.Array(Type.Union([chatItem, mediaItem]), {
+  description: 'Chat models first, then image, then speech models.',
+  examples: [[
+    { id: 'gemini-1.5-flash', name: 'Gemini 1.5 Flash', description: 'Fast and efficient for most tasks', contextLength: 1048576 },
+    { id: 'sdxl', name: 'Stable Diffusion XL', description: 'High-quality image generation', provider: 'StabilityAI' }
+  ]]
+})
+export type ModelList = Static<typeof ModelListSchema>
+
+/** A model in the shape of OpenAI's API, with the context length under both names that clients read. */
+export const OpenAIModelSchema = Type.Object({
+  id,
+  object: Type.Literal('model'),
+  created: Type.Integer({ description: 'When the record was made, in seconds since 1970. Stable.' }),
+  owned_by: Type.String(),
+  name,
+  description,
+  context_length: Type.Optional(contextLength),
+  max_model_len: Type.Optional(contextLength)
+}, {
+  additionalProperties: false,
+  examples: [{ id: 'gemini-1.5-flash', object: 'model', created: 1746057600, owned_by: 'model-gateway', name: 'Gemini 1.5 Flash', description: 'Fast and efficient for most tasks', context_length: 1048576, max_model_len: 1048576 }]
+})
+export type OpenAIModel = Static<typeof OpenAIModelSchema>
+
+/** `GET /openai/v1/models`. */
+export const OpenAIModelListSchema = Type.Object({
+  object: Type.Literal('list'),
+  data: Type.Array(OpenAIModelSchema)
+}, { additionalProperties: false })
+export type OpenAIModelList = Static<typeof OpenAIModelListSchema>
+
+/** The models that may be used, by type in the order of {@link MODEL_TYPES}, each type in its own order. */
+export function activeModels (curated: readonly CuratedModel[]): Model[] {
+  return MODEL_TYPES.flatMap(type => curated.filter(model => model.isActive && model.type === type))
+    .map(({ isActive, ...model }) => model)
+}

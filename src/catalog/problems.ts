@@ -1,0 +1,33 @@
+import type { TSchema } from '@sinclair/typebox'
+import { Value, ValueErrorType, type ValueError } from '@sinclair/typebox/value'
+
+/** A place in a document (an RFC 6901 pointer) and what is wrong there. */
+export interface Problem {
+  pointer: string
+  reason: string
+}
+
+/** What is wrong with a value, in words for the person who wrote it: one finding for each place. */
+export function schemaProblems (schema: TSchema, value: unknown): Problem[] {
+  const problems = new Map<string, Problem>()
+  for (const error of Value.Errors(schema, value)) {
+    // A property that is missing is also found to be of the wrong type.
+    if (!problems.has(error.path)) problems.set(error.path, { pointer: error.path, reason: reasonOf(error) })
+  }
+  return [...problems.values()]
+}
+
+const REASONS: { [type in ValueErrorType]?: (schema: TSchema) => string } = {
+  [ValueErrorType.ObjectRequiredProperty]: () => 'is missing',
+  [ValueErrorType.ObjectAdditionalProperties]: () => 'is not a known field',
+  [ValueErrorType.StringPattern]: () => 'has characters that cannot stand there',
+  [ValueErrorType.StringMinLength]: () => 'must not be empty',
+  [ValueErrorType.StringMaxLength]: ({ maxLength }) => `must have at most ${maxLength} characters`,
+  [ValueErrorType.IntegerMinimum]: ({ minimum }) => `must be ${minimum} or more`,
+  [ValueErrorType.IntegerMaximum]: ({ maximum }) => `must be ${maximum} or less`,
+  [ValueErrorType.Union]: ({ anyOf }) => `must be one of: ${anyOf.map((option: TSchema) => option.const).join(', ')}`
+}
+
+function reasonOf ({ type, schema, message }: ValueError): string {
+  return REASONS[type]?.(schema) ?? message.replace(/^Expected (?=[aeiou])/, 'must be an ').replace(/^Expected /, 'must be a ')
+}

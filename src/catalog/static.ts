@@ -1,0 +1,124 @@
+import { readFileSync } from 'node:fs'
+import { Type, type Static } from '@sinclair/typebox'
+import { ConfigError } from '../config.ts'
+import { schemaProblems, type Problem } from './problems.ts'
+import { DEFAULT_CONTEXT_LENGTH, DEFAULT_CREATED_AT, MODEL_TYPES, ModelSchema, type CuratedModel, type ModelType } from './models.ts'
+
+const { type, ...fields } = ModelSchema.properties
+
+/** One model of a catalog file; its type is the list it stands in. */
+export const CatalogFileItemSchema = Type.Object({
+  ...fields,
+  isActive: Type.Optional(Type.Boolean({ description: 'A model that is not active stays out of the catalog. Default: true.' }))
+}, { additionalProperties: false })
+export type CatalogFileItem = Static<typeof CatalogFileItemSchema>
+
+const items = (description: string) => Type.Optional(Type.Array(CatalogFileItemSchema, { description }))
+
+/** A catalog file: a list of models for each type, in the order in which they are shown. */
+export const CatalogFileSchema = Type.Object({
+  chat: items('Chat models.'),
+  image: items('Image models.'),
+  speech: items('Speech models.')
+} satisfies Record<ModelType, unknown>, {
+  additionalProperties: false,
+  description: 'A whole catalog, in the format of `CATALOG_FILE`.',
+  examples: [{ chat: [{ id: 'gemini-1.5-flash', name: 'Gemini 1.5 Flash', description: 'Fast and efficient for most tasks', contextLength: 1048576 }], image: [{ id: 'sdxl', name: 'Stable Diffusion XL', description: 'High-quality image generation', provider: 'StabilityAI' }] }]
+})
+export type CatalogFile = Static<typeof CatalogFileSchema>
+
+/** The catalog of a gateway to which nobody has given one. */
+export const BUILT_IN: CatalogFile = {
+  chat: [
+    { id: 'gemini-2.5-flash-preview-04-17', name: 'Gemini 2.5 Flash Preview 04-17', description: 'Latest preview model with enhanced capabilities', contextLength: 1048576 },
+    { id: 'gemini-1.5-pro', name: 'Gemini 1.5 Pro', description: 'Advanced reasoning and long context', contextLength: 2097152 },
+    { id: 'gemini-1.5-flash', name: 'Gemini 1.5 Flash', description: 'Fast and efficient for most tasks', contextLength: 1048576 }
+  ],
+  image: [
+    { id: 'sdxl', name: 'Stable Diffusion XL', description: 'High-quality image generation', provider: 'StabilityAI' },
+    { id: 'sdxl-lightning', name: 'SDXL-Lightning', description: 'Fast SDXL variant', provider: 'StabilityAI' },
+    { id: 'flux-schnell', name: 'Flux Schnell', description: 'Fast image generation', provider: 'Flux' },
+    { id: 'flux-pro', name: 'Flux Pro', description: 'High-quality image generation', provider: 'Flux' }
+  ]
+}
+
+/** What is wrong with a catalog file's content; nothing where it is sound. */
+export function catalogFileProblems (value: unknown): Problem[] {
+  const problems = schemaProblems(CatalogFileSchema, value)
+  if (problems.length > 0) return problems
+  const seen = new Map<string, string>()
+  for (const type of MODEL_TYPES) {
+    for (const [index, { id }] of ((value as CatalogFile)[type] ?? []).entries()) {
+      const pointer = `/${type}/${index}/id`
+      const first = seen.get(id)
+      if (first === undefined) seen.set(id, pointer)
+      else problems.push({ pointer, reason: `duplicates the id ${JSON.stringify(id)} of ${first}` })
+    }
+  }
+  return problems
+}
+
+/** A sound catalog file → its models, in order, with the contract's defaults. */
+export function modelsOf (file: CatalogFile): CuratedModel[] {
+  return MODEL_TYPES.flatMap(type => (file[type] ?? []).map(item => ({
+    isActive: true,
+    createdAt: DEFAULT_CREATED_AT,
+    ...(type === 'chat' && { contextLength: DEFAULT_CONTEXT_LENGTH }),
+    ...item,
+    type
+  })))
+}
+
+/**
+ * The static list: the file's, or without one the built-in.
+ * @throws ConfigError naming each place and reason.
+ */
+export function staticModels (file: string | undefined): CuratedModel[] {
+  return modelsOf(file === undefined ? BUILT_IN : readCatalogFile(file))
+}
+
+function readCatalogFile (file: string): CatalogFile {
+  const refuse = (...reasons: string[]) => new ConfigError(reasons.map(reason => `CATALOG_FILE ${file}: ${reason}`))
+  let text: string
+  try {
+    // Windows editors put a byte order mark first, which JSON.parse refuses.
+    text = readFileSync(file, 'utf8').replace(/^\ufeff/, '')
+  } catch (error) {
+    throw refuse(`cannot be read (${(error as NodeJS.ErrnoException).code})`)
+  }
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    throw refuse(`is not JSON: ${placeOf(text)}`)
+  }
+  const problems = catalogFileProblems(value)
+  if (problems.length > 0) throw refuse(...problems.map(({ pointer, reason }) => `${pointer === '' ? 'the document' : pointer} ${reason}`))
+  return value as CatalogFile
+}
+
+/**
+ * Where a text stops being JSON. V8 names the offset in some messages only, so
+ * the longest beginning that could still become JSON is looked for.
+ */
+function placeOf (text: string): string {
+  let good = 0
+  let bad = text.length + 1
+  while (bad - good > 1) {
+    const middle = Math.floor((good + bad) / 2)
+    if (couldBecomeJson(text.slice(0, middle))) good = middle
+    else bad = middle
+  }
+  const lines = text.slice(0, good).split('\n')
+  return `line ${lines.length}, column ${(lines.at(-1) ?? '').length + 1}`
+}
+
+function couldBecomeJson (text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch (error) {
+    const { message } = error as SyntaxError
+    return /end of JSON input|Unterminated/.test(message) || message.includes(`at position ${text.length} `)
+  }
+}

@@ -1,0 +1,59 @@
+// A catalog file that is wrong stops the start and says where and why.
+import t from 'tap'
+import { modelsOf, staticModels } from '../../src/catalog/static.ts'
+import { ConfigError } from '../../src/config.ts'
+import { buildApp, tempDir, tempFile } from './helper.ts'
+
+const good = { id: 'a', name: 'A', description: '' }
+const cases: Array<[name: string, content: string, problems: string[]]> = [
+  ['not JSON', '{\n  "chat": [\n    {"id": a}\n', ['is not JSON: line 3, column 12']],
+  ['HTML', '<html>', ['is not JSON: line 1, column 1']],
+  ['cut off', '{"chat":[{"id":"x', ['is not JSON: line 1, column 18']],
+  ['a comma too many', '{"chat":[\n],\n}', ['is not JSON: line 3, column 1']],
+  ['empty', '', ['is not JSON: line 1, column 1']],
+  ['text after the end', '{}\n}', ['is not JSON: line 2, column 1']],
+  ['not an object', '[]', ['the document must be an object']],
+  ['an unknown type', '{"video":[]}', ['/video is not a known field']],
+  ['a missing name', JSON.stringify({ chat: [good, { id: 'b', description: '' }] }), ['/chat/1/name is missing']],
+  ['wrong types', JSON.stringify({ chat: [{ ...good, contextLength: '4096', isActive: 1 }] }), ['/chat/0/contextLength must be an integer', '/chat/0/isActive must be a boolean']],
+  ['a negative length', JSON.stringify({ chat: [{ ...good, contextLength: -1 }] }), ['/chat/0/contextLength must be 1 or more']],
+  ['an empty id', JSON.stringify({ image: [{ ...good, id: '' }] }), ['/image/0/id must not be empty']],
+  ['a control character', JSON.stringify({ image: [{ ...good, id: 'a\r\nb' }] }), ['/image/0/id has characters that cannot stand there']],
+  ['a long id', JSON.stringify({ image: [{ ...good, id: 'x'.repeat(101) }] }), ['/image/0/id must have at most 100 characters']],
+  ['a misspelt field', JSON.stringify({ image: [{ ...good, contextlength: 1 }] }), ['/image/0/contextlength is not a known field']],
+  ['duplicate ids', JSON.stringify({ chat: [good, { ...good, id: 'b' }], image: [good], speech: [{ ...good, id: 'b' }] }), ['/image/0/id duplicates the id "a" of /chat/0/id', '/speech/0/id duplicates the id "b" of /chat/1/id']]
+]
+
+for (const [name, content, problems] of cases) {
+  t.test(name, async t => {
+    const file = tempFile(t, content)
+    try {
+      staticModels(file)
+      t.fail('accepted')
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error
+      t.same(error.problems, problems.map(problem => `CATALOG_FILE ${file}: ${problem}`))
+    }
+  })
+}
+
+t.test('a file that cannot be read', async t => {
+  const dir = tempDir(t)
+  t.throws(() => staticModels(`${dir}/none.json`), new ConfigError([`CATALOG_FILE ${dir}/none.json: cannot be read (ENOENT)`]))
+  t.throws(() => staticModels(dir), new ConfigError([`CATALOG_FILE ${dir}: cannot be read (EISDIR)`]))
+})
+
+t.test('a wrong file stops the start', async t => {
+  await t.rejects(buildApp(t, { CATALOG_FILE: tempFile(t, '{') }), ConfigError)
+})
+
+t.test('a byte order mark is no error', async t => {
+  t.same(staticModels(tempFile(t, '\ufeff{"chat":[]}')), [])
+})
+
+t.test('defaults: a chat model has a context length, others only their own', async t => {
+  t.same(modelsOf({ chat: [good], image: [{ ...good, id: 'b' }] }), [
+    { ...good, type: 'chat', isActive: true, contextLength: 1048576, createdAt: '2025-05-01T00:00:00.000Z' },
+    { ...good, id: 'b', type: 'image', isActive: true, createdAt: '2025-05-01T00:00:00.000Z' }
+  ])
+})
