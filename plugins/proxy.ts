@@ -5,6 +5,7 @@ import type { Config } from '../src/config.ts'
 import type { GatewayError } from '../src/errors.ts'
 import { lingeringClose } from '../src/http/lingering-close.ts'
 import type { Trust } from '../src/http/trust.ts'
+import { trustedAuthorities } from '../src/proxy/certificates.ts'
 import { listEndpoints, type Endpoint } from '../src/proxy/endpoints.ts'
 import type { Exchange, ExchangeListener, Outcome } from '../src/proxy/exchange.ts'
 import { Forwarder } from '../src/proxy/forwarder.ts'
@@ -41,7 +42,11 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
   }
   const forwarder = new Forwarder({
     admission: { maxConcurrent: config.MAX_CONCURRENT_REQUESTS, maxQueued: config.MAX_QUEUED_REQUESTS, queueTimeout: config.QUEUE_TIMEOUT * 1000 },
-    connections: { origin, connectTimeout: config.UPSTREAM_CONNECT_TIMEOUT * 1000 },
+    connections: {
+      origin,
+      connectTimeout: config.UPSTREAM_CONNECT_TIMEOUT * 1000,
+      ...(config.UPSTREAM_CA_FILE === undefined ? {} : { ca: trustedAuthorities(config.UPSTREAM_CA_FILE) })
+    },
     limits: {
       bodyLimit: config.BODY_LIMIT,
       firstByte: config.UPSTREAM_FIRST_BYTE_TIMEOUT * 1000,

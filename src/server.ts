@@ -1,3 +1,4 @@
+import type { FastifyInstance } from 'fastify'
 import { buildApp } from './app.ts'
 import { ConfigError, EX_CONFIG, loadConfig, type Config } from './config.ts'
 
@@ -11,8 +12,7 @@ const DRAIN_POLL = 20
  * @returns the address it listens on
  */
 export async function serve (environment: NodeJS.ProcessEnv, onStop: () => Promise<void> = async () => {}): Promise<string> {
-  const config = configOrExit(environment)
-  const app = await buildApp(config)
+  const { config, app } = await build(environment)
   let stopping = false
 
   async function stop (): Promise<void> {
@@ -39,9 +39,10 @@ export async function serve (environment: NodeJS.ProcessEnv, onStop: () => Promi
   }
 }
 
-function configOrExit (environment: NodeJS.ProcessEnv): Config {
+async function build (environment: NodeJS.ProcessEnv): Promise<{ config: Config, app: FastifyInstance }> {
   try {
-    return loadConfig(environment)
+    const config = loadConfig(environment)
+    return { config, app: await buildApp(config) }
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     return exit(EX_CONFIG, ['The configuration is not usable:', ...error.problems.map(problem => `  ${problem}`)])

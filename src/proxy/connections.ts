@@ -5,8 +5,8 @@ export interface ConnectionSettings {
   readonly origin: string
   /** Milliseconds until a connect is given up. */
   readonly connectTimeout: number
-  /** PEM certificates trusted besides the system's; absent: the system's alone. */
-  readonly ca?: string
+  /** PEM certificates of the authorities to trust; absent: the built-in ones. */
+  readonly ca?: string[]
 }
 
 /**
