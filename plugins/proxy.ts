@@ -1,6 +1,7 @@
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { bodyDecoder } from '../src/body/decode.ts'
 import type { Config } from '../src/config.ts'
 import type { GatewayError } from '../src/errors.ts'
 import { lingeringClose } from '../src/http/lingering-close.ts'
@@ -62,33 +63,40 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
     const query = raw.url!.indexOf('?')
     const address = raw.socket.remoteAddress ?? 'unknown'
     const peer = { address, protocol: request.protocol, host: raw.headers.host ?? '', trusted: trust(address, 0) }
+    const scanner = scannerFor(endpoint, raw.headers, defaults)
+    // Only a body that has to be read is decoded; any other passes as it is.
+    const decoder = scanner === undefined ? undefined : bodyDecoder(raw.headers['content-encoding'])
     forwarder.forward({
       request: raw,
       response: reply.raw,
-      body: raw,
-      scanner: scannerFor(endpoint, raw.headers, defaults),
+      body: decoder === undefined ? raw : raw.pipe(decoder),
+      scanner,
       path: query === -1 ? path : path + raw.url!.slice(query),
-      headers: upstreamRequestHeaders(raw.rawHeaders, peer, credentials, request.id, false)
+      headers: upstreamRequestHeaders(raw.rawHeaders, peer, credentials, request.id, decoder !== undefined)
     }, new ProxiedReply(reply))
   }
 
   const endpoints = listEndpoints(config.PROXY_EXTRA_PATHS)
-  for (const prefix of PREFIXES) {
-    const byRoute = new Map(endpoints.map(endpoint => [`${prefix}/${endpoint.path}`, endpoint]))
-    for (const method of ['GET', 'POST'] as const) {
-      const routes = endpoints.filter(endpoint => endpoint.methods.includes(method)).map(endpoint => `/${endpoint.path}`)
-      if (routes.length === 0) continue
-      await fastify.register(httpProxy, {
-        upstream: origin,
-        prefix,
-        rewritePrefix: basePath,
-        routes,
-        httpMethods: [method],
-        config: { ownLog: true },
-        handler: (request, reply, path) => forward(byRoute.get(request.routeOptions.url!)!, request as FastifyRequest, reply as FastifyReply, path)
-      })
+  fastify.register(async function endpointRoutes (scope) {
+    // http-proxy passes bodies through by a catch-all parser; Fastify's own for text would read those first.
+    scope.removeContentTypeParser('text/plain')
+    for (const prefix of PREFIXES) {
+      const byRoute = new Map(endpoints.map(endpoint => [`${prefix}/${endpoint.path}`, endpoint]))
+      for (const method of ['GET', 'POST'] as const) {
+        const routes = endpoints.filter(endpoint => endpoint.methods.includes(method)).map(endpoint => `/${endpoint.path}`)
+        if (routes.length === 0) continue
+        await scope.register(httpProxy, {
+          upstream: origin,
+          prefix,
+          rewritePrefix: basePath,
+          routes,
+          httpMethods: [method],
+          config: { ownLog: true },
+          handler: (request, reply, path) => forward(byRoute.get(request.routeOptions.url!)!, request as FastifyRequest, reply as FastifyReply, path)
+        })
+      }
     }
-  }
+  })
 }, { name: 'proxy', dependencies: ['errors'] })
 
 function defaultModels (config: Config): DefaultModels {

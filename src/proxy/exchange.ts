@@ -341,6 +341,8 @@ export class Exchange implements IntakeListener {
     clearTimeout(this.#timer)
     this.#leaveQueue?.()
     this.#intake?.stop()
+    // A decoder of its own must not go on inflating what nobody reads.
+    if (this.exchange.body !== this.exchange.request) this.exchange.body.destroy()
     if (this.#connection !== undefined) this.#services.connections.discard(this.#connection)
     this.#connection = undefined
     if (this.#holdsSlot) this.#services.admission.release()

@@ -39,6 +39,7 @@ export class Intake {
     this.#listener = listener
     source.on('data', (chunk: Buffer) => this.#onData(chunk))
     source.on('end', () => this.#onEnd())
+    source.on('error', cause => this.#refuse(new GatewayError('invalid_encoding', { cause })))
   }
 
   /** Bytes by which the sent body is longer than the received one, once that is certain; else undefined. */
