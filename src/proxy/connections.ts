@@ -27,7 +27,7 @@ export class Connection {
       bodyTimeout: 0,
       maxHeaderSize: 65536,
       connect: (options, callback) => connect(options, (...outcome) => {
-        if (outcome[1] !== null) this.#watch(outcome[1])
+        if (outcome[0] === null) this.#watch(outcome[1])
         callback(...outcome)
       })
     })
