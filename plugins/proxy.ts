@@ -12,6 +12,7 @@ import type { Exchange, ExchangeListener, Outcome } from '../src/proxy/exchange.
 import { Forwarder } from '../src/proxy/forwarder.ts'
 import { upstreamRequestHeaders, type Credentials } from '../src/proxy/headers.ts'
 import { scannerFor, type DefaultModels } from '../src/proxy/scanners.ts'
+import { modelPolicy } from '../src/proxy/policy.ts'
 import { upstreamTarget } from '../src/proxy/target.ts'
 
 declare module 'fastify' {
@@ -37,6 +38,7 @@ const PREFIXES = ['/v1', '/openai/v1']
 export default fp(async function proxy (fastify: FastifyInstance, { config, trust }: ProxyOptions) {
   const { origin, basePath } = upstreamTarget(config.INFERENCE_SERVICE_URL)
   const defaults = defaultModels(config)
+  const policed = config.MODEL_POLICY === 'catalog'
   const credentials: Credentials = {
     authorization: config.INFERENCE_API_KEY === undefined ? undefined : `Bearer ${config.INFERENCE_API_KEY}`,
     stripClientKeys: config.API_KEYS.length > 0
@@ -63,7 +65,7 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
     const query = raw.url!.indexOf('?')
     const address = raw.socket.remoteAddress ?? 'unknown'
     const peer = { address, protocol: request.protocol, host: raw.headers.host ?? '', trusted: trust(address, 0) }
-    const scanner = scannerFor(endpoint, raw.headers, defaults)
+    const scanner = scannerFor(endpoint, raw.headers, defaults, policed)
     // Only a body that has to be read is decoded; any other passes as it is.
     const decoder = scanner === undefined ? undefined : bodyDecoder(raw.headers['content-encoding'])
     forwarder.forward({
@@ -71,6 +73,7 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
       response: reply.raw,
       body: decoder === undefined ? raw : raw.pipe(decoder),
       scanner,
+      ...(policed && endpoint.modelType !== undefined ? { refuseModel: modelPolicy(endpoint.modelType, fastify.catalog) } : {}),
       path: query === -1 ? path : path + raw.url!.slice(query),
       headers: upstreamRequestHeaders(raw.rawHeaders, peer, credentials, request.id, decoder !== undefined)
     }, new ProxiedReply(reply))
@@ -97,7 +100,7 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
       }
     }
   })
-}, { name: 'proxy', dependencies: ['errors'] })
+}, { name: 'proxy', dependencies: ['errors', 'catalog'] })
 
 function defaultModels (config: Config): DefaultModels {
   return {
