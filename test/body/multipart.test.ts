@@ -122,6 +122,8 @@ t.test('what is malformed, or what servers read differently, is refused', async 
     'bare LFs': (image + CLOSE).replaceAll('\r\n', '\n'),
     'a bare LF behind a boundary': image + `--${BOUNDARY}\nX: y\r\n\r\n\r\n${CLOSE}`,
     'a bare LF behind padding': `--${BOUNDARY} \nX: y\r\n\r\n\r\n${CLOSE}`,
+    'the boundary in mid-line in the preamble': `\r\nx--${BOUNDARY}\r\nContent-Disposition: form-data; name="model"\r\n\r\nx\r\n${image}${CLOSE}`,
+    'a longer line in the preamble': `--${BOUNDARY}X\r\n${image}${CLOSE}`,
     'text behind the closing boundary': `${image}${CLOSE}X\r\n`,
     'a part without content and without its CRLF': `--${BOUNDARY}\r\nContent-Disposition: form-data; name="model"\r\n\r\n${CLOSE}`,
     'a part of nothing': `--${BOUNDARY}\r\n${image}${CLOSE}`,
@@ -320,6 +322,7 @@ function oracle (body: Buffer): Outcome {
   let open: number | undefined
   for (;;) {
     const match = line.exec(text)
+    if (open === undefined && text.slice(2, match?.index).includes(`--${BOUNDARY}`)) return refused
     if (match === null || match[0].endsWith('\n') !== match[0].endsWith('\r\n')) return refused
     // The CRLF of this delimiter is the one that ends the headers before it.
     if (open !== undefined && match.index < open) return refused
