@@ -313,6 +313,8 @@ export class MultipartModelScanner implements ModelScanner {
   /** The candidate is content after all. */
   private reject (at: number): number {
     const { chunk, carry, start } = this
+    // To busboy a longer line ends the part: a name that holds one would be two names.
+    if (this.inModel && this.state === TAIL) throw invalid('The request body has its boundary in the model\'s name.')
     if (carry !== undefined) {
       this.keep(carry, 0, carry.length)
       if (carry.length > 0) this.out.push(carry)
