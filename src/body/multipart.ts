@@ -177,8 +177,10 @@ export class MultipartModelScanner implements ModelScanner {
   private named = false
   /** The open part is the model's: its content is the name. */
   private inModel = false
-  /** The first bytes of the model's name, as Latin-1. */
+  /** The first bytes of the model's name, or the last ones of the preamble, as Latin-1. */
   private text = ''
+  /** No delimiter has been seen. */
+  private preamble = true
 
   /**
    * A candidate is what may turn out to be a delimiter. It is held back, for what
@@ -311,6 +313,8 @@ export class MultipartModelScanner implements ModelScanner {
   /** The candidate is content after all. */
   private reject (at: number): number {
     const { chunk, carry, start } = this
+    // To busboy a longer line ends the part: a name that holds one would be two names.
+    if (this.inModel && this.state === TAIL) throw invalid('The request body has its boundary in the model\'s name.')
     if (carry !== undefined) {
       this.keep(carry, 0, carry.length)
       if (carry.length > 0) this.out.push(carry)
@@ -334,6 +338,7 @@ export class MultipartModelScanner implements ModelScanner {
     }
     if (carry !== undefined && carry.length > 0) this.out.push(carry)
     this.forget()
+    this.preamble = false
   }
 
   private forget (): void {
@@ -401,8 +406,10 @@ export class MultipartModelScanner implements ModelScanner {
     if (part !== 'other') {
       if (this.named) throw new GatewayError('duplicate_model')
       this.named = true
-      if (part === 'model') this.inModel = true
-      else {
+      if (part === 'model') {
+        this.inModel = true
+        this.text = ''
+      } else {
         this.settled = true
         this.model = null
       }
@@ -430,12 +437,22 @@ export class MultipartModelScanner implements ModelScanner {
     return this.chunk.length
   }
 
-  /** Keeps the model's name, as far as it is long enough to tell. */
+  /** Content: kept where it is the model's name, as far as it is long enough to tell. */
   private keep (bytes: Buffer, from: number, to: number): void {
-    if (!this.inModel || to <= from) return
+    if (to <= from) return
+    if (this.preamble) this.checkPreamble(bytes.subarray(from, to))
+    if (!this.inModel) return
     this.settled = true
     const room = MODEL_LIMIT - this.text.length
     if (room > 0) this.text += bytes.toString('latin1', from, Math.min(to, from + room))
+  }
+
+  /** python-multipart takes `--boundary` for the first delimiter in mid-line too. */
+  private checkPreamble (bytes: Buffer): void {
+    const dashed = this.delimiter.toString('latin1', CRLF.length)
+    const seam = this.text + bytes.toString('latin1', 0, dashed.length)
+    if (seam.includes(dashed) || bytes.includes(dashed, 0, 'latin1')) throw invalid('The request body has its boundary in the preamble.')
+    this.text = (this.text + bytes.toString('latin1', Math.max(0, bytes.length - dashed.length))).slice(1 - dashed.length)
   }
 
   private hold (): void {

@@ -83,8 +83,8 @@ t.test('a part named model is left alone, however its headers are written', asyn
       everySplit(t, bytes(body), { output: body, model: 'gptü', delta: 0, settled: true }, header)
     }
   }
-  const lookalike = field('name="model"', `\r\n--${BOUNDARY}X`) + CLOSE
-  everySplit(t, bytes(lookalike), { output: lookalike, model: `\r\n--${BOUNDARY}X`, delta: 0, settled: true }, 'a name that looks like a delimiter')
+  const lookalike = field('name="model"', `x--${BOUNDARY}\r\n--${BOUNDARY.slice(1)}`) + CLOSE
+  everySplit(t, bytes(lookalike), { output: lookalike, model: `x--${BOUNDARY}\r\n--${BOUNDARY.slice(1)}`, delta: 0, settled: true }, 'a name with what is almost a delimiter')
 })
 
 t.test('an empty model part is filled in place', async t => {
@@ -122,6 +122,10 @@ t.test('what is malformed, or what servers read differently, is refused', async 
     'bare LFs': (image + CLOSE).replaceAll('\r\n', '\n'),
     'a bare LF behind a boundary': image + `--${BOUNDARY}\nX: y\r\n\r\n\r\n${CLOSE}`,
     'a bare LF behind padding': `--${BOUNDARY} \nX: y\r\n\r\n\r\n${CLOSE}`,
+    'the boundary in mid-line in the preamble': `\r\nx--${BOUNDARY}\r\nContent-Disposition: form-data; name="model"\r\n\r\nx\r\n${image}${CLOSE}`,
+    'a longer line in the preamble': `--${BOUNDARY}X\r\n${image}${CLOSE}`,
+    'a longer line in the model': field('name="model"', `x\r\n--${BOUNDARY}X`) + CLOSE,
+    'a longer line for a model': field('name="model"', `--${BOUNDARY}X`) + CLOSE,
     'text behind the closing boundary': `${image}${CLOSE}X\r\n`,
     'a part without content and without its CRLF': `--${BOUNDARY}\r\nContent-Disposition: form-data; name="model"\r\n\r\n${CLOSE}`,
     'a part of nothing': `--${BOUNDARY}\r\n${image}${CLOSE}`,
@@ -320,11 +324,13 @@ function oracle (body: Buffer): Outcome {
   let open: number | undefined
   for (;;) {
     const match = line.exec(text)
+    if (open === undefined && text.slice(2, match?.index).includes(`--${BOUNDARY}`)) return refused
     if (match === null || match[0].endsWith('\n') !== match[0].endsWith('\r\n')) return refused
     // The CRLF of this delimiter is the one that ends the headers before it.
     if (open !== undefined && match.index < open) return refused
     if (named?.output === '' && named.model === undefined) {
       const value = text.slice(open, match.index)
+      if (`\r\n${value}`.includes(`\r\n--${BOUNDARY}`)) return refused
       const at = open! - 2
       named = value === ''
         ? { output: body.toString('latin1', 0, at) + DEFAULT + body.toString('latin1', at), model: DEFAULT, delta: DEFAULT.length, settled: true }
@@ -385,6 +391,7 @@ t.test('any form in any chunks: one model comes out, and the rest as it was', as
     const body = bytes(text)
     const outcome = run(body, cut(body, sizes))
     compare(outcome, oracle(body), body)
+    if (outcome.code !== undefined) return
     // Node's parser takes no preamble, no escape, and the bare boundary for the delimiter.
     if (preamble !== '' || all.some(({ content, filename }) => content.includes(BOUNDARY) || filename?.includes('\\'))) return
     read++
