@@ -2,6 +2,7 @@ import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { STATUS_CODES, type OutgoingHttpHeaders } from 'node:http'
+import { bodyDecoder } from '../src/body/decode.ts'
 import type { Config } from '../src/config.ts'
 import type { GatewayError } from '../src/errors.ts'
 import { lingeringClose } from '../src/http/lingering-close.ts'
@@ -12,6 +13,7 @@ import type { Exchange, ExchangeListener, Outcome } from '../src/proxy/exchange.
 import { Forwarder } from '../src/proxy/forwarder.ts'
 import { upstreamRequestHeaders, type Credentials } from '../src/proxy/headers.ts'
 import { scannerFor, type DefaultModels } from '../src/proxy/scanners.ts'
+import { modelPolicy } from '../src/proxy/policy.ts'
 import { upstreamTarget } from '../src/proxy/target.ts'
 
 declare module 'fastify' {
@@ -37,6 +39,7 @@ const PREFIXES = ['/v1', '/openai/v1']
 export default fp(async function proxy (fastify: FastifyInstance, { config, trust }: ProxyOptions) {
   const { origin, basePath } = upstreamTarget(config.INFERENCE_SERVICE_URL)
   const defaults = defaultModels(config)
+  const policed = config.MODEL_POLICY === 'catalog'
   const credentials: Credentials = {
     authorization: config.INFERENCE_API_KEY === undefined ? undefined : `Bearer ${config.INFERENCE_API_KEY}`,
     stripClientKeys: config.API_KEYS.length > 0
@@ -65,36 +68,44 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
     const query = raw.url!.indexOf('?')
     const address = raw.socket.remoteAddress ?? 'unknown'
     const peer = { address, protocol: request.protocol, host: raw.headers.host ?? '', trusted: trust(address, 0) }
+    const scanner = scannerFor(endpoint, raw.headers, defaults, policed)
+    // Only a body that has to be read is decoded; any other passes as it is.
+    const decoder = scanner === undefined ? undefined : bodyDecoder(raw.headers['content-encoding'])
     const exchange = {
       request: raw,
       response: reply.raw,
-      body: raw,
-      scanner: scannerFor(endpoint, raw.headers, defaults),
+      body: decoder === undefined ? raw : raw.pipe(decoder),
+      scanner,
+      ...(policed && endpoint.modelType !== undefined ? { refuseModel: modelPolicy(endpoint.modelType, fastify.catalog) } : {}),
       path: query === -1 ? path : path + raw.url!.slice(query),
-      headers: upstreamRequestHeaders(raw.rawHeaders, peer, credentials, request.id, false)
+      headers: upstreamRequestHeaders(raw.rawHeaders, peer, credentials, request.id, decoder !== undefined)
     }
     // From here on the answer is the exchange's own affair, its errors included.
     forwarder.forward(exchange, new ProxiedReply(reply.hijack()))
   }
 
   const endpoints = listEndpoints(config.PROXY_EXTRA_PATHS)
-  for (const prefix of PREFIXES) {
-    const byRoute = new Map(endpoints.map(endpoint => [`${prefix}/${endpoint.path}`, endpoint]))
-    for (const method of ['GET', 'POST'] as const) {
-      const routes = endpoints.filter(endpoint => endpoint.methods.includes(method)).map(endpoint => `/${endpoint.path}`)
-      if (routes.length === 0) continue
-      await fastify.register(httpProxy, {
-        upstream: origin,
-        prefix,
-        rewritePrefix: basePath,
-        routes,
-        httpMethods: [method],
-        config: { ownLog: true },
-        handler: (request, reply) => forward(byRoute.get(request.routeOptions.url!)!, request as FastifyRequest, reply as FastifyReply)
-      })
+  fastify.register(async function endpointRoutes (scope) {
+    // http-proxy passes bodies through by a catch-all parser; Fastify's own for text would read those first.
+    scope.removeContentTypeParser('text/plain')
+    for (const prefix of PREFIXES) {
+      const byRoute = new Map(endpoints.map(endpoint => [`${prefix}/${endpoint.path}`, endpoint]))
+      for (const method of ['GET', 'POST'] as const) {
+        const routes = endpoints.filter(endpoint => endpoint.methods.includes(method)).map(endpoint => `/${endpoint.path}`)
+        if (routes.length === 0) continue
+        await scope.register(httpProxy, {
+          upstream: origin,
+          prefix,
+          rewritePrefix: basePath,
+          routes,
+          httpMethods: [method],
+          config: { ownLog: true },
+          handler: (request, reply) => forward(byRoute.get(request.routeOptions.url!)!, request as FastifyRequest, reply as FastifyReply)
+        })
+      }
     }
-  }
-}, { name: 'proxy', dependencies: ['errors'] })
+  })
+}, { name: 'proxy', dependencies: ['errors', 'catalog'] })
 
 function defaultModels (config: Config): DefaultModels {
   return {

@@ -31,6 +31,7 @@ export const ConfigSchema = Type.Object({
   CATALOG_SOURCE: oneOf(['static', 'database', 'inference'], 'static'),
   CATALOG_FILE: optional(text('be a path')),
   CATALOG_SNAPSHOT_FILE: text('be a path', { default: 'data/catalog-snapshot.json' }),
+  MODEL_POLICY: oneOf(['open', 'catalog'], 'open'),
   DATABASE_URL: optional(text('be sqlite:PATH, or a postgres:// URL', { pattern: '^(sqlite:.+|postgres(ql)?://.+)$' })),
   ADMIN_API_KEY: optional(text('be a key without spaces or control characters', { pattern: '^[\\x21-\\x7e]+$' })),
   API_KEYS: Type.Array(Type.String({ pattern: '^[\\x21-\\x2b\\x2d-\\x7e]+$' }), { default: [], must: 'be keys separated by commas, without spaces or control characters' }),
@@ -48,7 +49,8 @@ export const ConfigSchema = Type.Object({
   MAX_CONCURRENT_REQUESTS: count(1, 1024),
   MAX_QUEUED_REQUESTS: count(0, 1024),
   QUEUE_TIMEOUT: seconds(30),
-  SHUTDOWN_GRACE: seconds(30)
+  SHUTDOWN_GRACE: seconds(30),
+  WORKERS: Type.Union([Type.Literal('auto'), Type.Integer({ minimum: 1, maximum: 1024 })], { default: 1, must: 'be a number of processes, 1 to 1024, or auto' })
 }, { additionalProperties: false })
 
 /** The frozen settings that every other part is given. */

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import { GatewayError } from '../errors.ts'
 import type { ModelScanner } from '../body/scanner.ts'
+import type { Spool } from '../body/spool.ts'
 import type { Admission } from './admission.ts'
 import type { Connection, Connections } from './connections.ts'
 import { clientResponseHeaders, type RawHeaders, type ResponseFacts } from './headers.ts'
@@ -34,6 +35,8 @@ export interface ExchangeRequest {
   /** The request's body as the upstream shall read it: the request itself, or its decoded form. */
   readonly body: Readable
   readonly scanner: ModelScanner | undefined
+  /** The policy on models: the refusal of a model that may not be used, before anything is sent. Absent: any may. */
+  readonly refuseModel?: (model: string | null | undefined) => GatewayError | undefined
   /** Path and query upstream. */
   readonly path: string
   /** Without framing headers. */
@@ -89,6 +92,7 @@ export class Exchange implements IntakeListener {
   #phase: Phase = 'intake'
   #intake: Intake | undefined
   #body: Buffer | undefined
+  #spool: Spool | undefined
   #connection: Connection | undefined
   #connected = false
   #attempt = 0
@@ -120,7 +124,7 @@ export class Exchange implements IntakeListener {
       return this.#refuse(new GatewayError('body_too_large', { message: `The request body is larger than ${this.#services.limits.bodyLimit} bytes.` }))
     }
     if (request.method === 'GET') return this.#queue()
-    this.#intake = new Intake(body, scanner, this.#services.limits.bodyLimit, this)
+    this.#intake = new Intake(body, { scanner, limit: this.#services.limits.bodyLimit, modelFirst: this.exchange.refuseModel !== undefined }, this)
   }
 
   /** Ends the exchange from the gateway's side: at shutdown, when the grace is over. */
@@ -139,11 +143,19 @@ export class Exchange implements IntakeListener {
     this.#queue()
   }
 
+  onSpooledBody (spool: Spool): void {
+    this.#spool = spool
+    this.#queue()
+  }
+
   onBodyError (error: GatewayError): void {
     this.#fail(error)
   }
 
   #queue (): void {
+    if (this.#phase === 'ended') return
+    const refusal = this.exchange.refuseModel?.(this.model)
+    if (refusal !== undefined) return this.#refuse(refusal)
     this.#phase = 'queued'
     this.#leaveQueue = this.#services.admission.enter(() => this.#admitted(), error => this.#refuse(error))
   }
@@ -168,14 +180,15 @@ export class Exchange implements IntakeListener {
       method: request.method as 'GET' | 'POST',
       path,
       headers: this.#framedHeaders(),
-      body: this.#body ?? (this.#intake === undefined ? null : this.#intake.stream())
+      body: this.#body ?? this.#spool?.read() ?? this.#intake?.stream() ?? null
     }, this as never)
   }
 
   /** A held body is sent with its length; a streamed one with it where insertion can no longer change it. */
   #framedHeaders (): RawHeaders {
     const { headers, request } = this.exchange
-    if (this.#body !== undefined) return [...headers, 'content-length', String(this.#body.length)]
+    const whole = this.#body ?? this.#spool
+    if (whole !== undefined) return [...headers, 'content-length', String(whole.length)]
     const received = request.headers['content-length']
     const delta = this.#intake?.delta
     if (received === undefined || delta === undefined || this.exchange.body !== request) return headers
@@ -347,6 +360,8 @@ export class Exchange implements IntakeListener {
     clearTimeout(this.#timer)
     this.#leaveQueue?.()
     this.#intake?.stop()
+    // A decoder of its own must not go on inflating what nobody reads.
+    if (this.exchange.body !== this.exchange.request) this.exchange.body.destroy()
     if (this.#connection !== undefined) this.#services.connections.discard(this.#connection)
     this.#connection = undefined
     if (this.#holdsSlot) this.#services.admission.release()
