@@ -341,6 +341,8 @@ export class Exchange implements IntakeListener {
   }
 
   onTimeLimit (): void {
+    // The upstream waits for the client, whose own limit is CLIENT_BODY_TIMEOUT.
+    if (this.#phase === 'waiting' && !this.#sent && this.#intake?.starved === true) return this.#arm(this.#services.limits.firstByte)
     if (this.#phase === 'connecting') this.#fail(new GatewayError('upstream_unreachable', { cause: new Error('connect limit') }))
     else this.#fail(new GatewayError('upstream_timeout', this.#phase === 'streaming' ? { message: 'The inference service fell silent in the middle of its answer.' } : {}))
   }
