@@ -39,7 +39,7 @@ export const ConfigSchema = Type.Object({
   CORS_ORIGINS: list('be origins separated by commas'),
   TRUST_PROXY: Type.Union([Type.Boolean(), Type.Integer({ minimum: 0 }), Type.String({ minLength: 1 })], { default: false, must: 'be true, false, a number of hops, or addresses separated by commas' }),
   BODY_LIMIT: count(1, 104857600, ' of bytes'),
-  PROXY_EXTRA_PATHS: Type.Array(Type.String({ pattern: '^[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*$' }), { default: [], must: 'be paths below /v1 separated by commas, such as score or v2/rerank' }),
+  PROXY_EXTRA_PATHS: Type.Array(Type.String({ pattern: '^(?!\\.\\.?(/|$))[A-Za-z0-9._~-]+(/(?!\\.\\.?(/|$))[A-Za-z0-9._~-]+)*$' }), { default: [], must: 'be paths below /v1 separated by commas, such as score or v2/rerank' }),
   UPSTREAM_CONNECT_TIMEOUT: positiveSeconds(5),
   UPSTREAM_FIRST_BYTE_TIMEOUT: positiveSeconds(600),
   UPSTREAM_IDLE_TIMEOUT: positiveSeconds(120),
