@@ -169,6 +169,8 @@ t.test('part headers without end are refused at 16 KiB, and up to there are not'
     t.same(run(over, cut(over, [size])), { code: 'invalid_multipart' })
     t.same(run(endless, cut(endless, [size])), { code: 'invalid_multipart' })
   }
+  // Refused at the limit, not at the body's end 100 MB later.
+  t.throws(() => new MultipartModelScanner(DEFAULT, BOUNDARY).write(endless), { code: 'invalid_multipart' })
   const padded = (length: number) => bytes(`--${BOUNDARY}${' '.repeat(length)}\r\n\r\nx\r\n${CLOSE}`)
   for (const size of [1, 65536]) {
     t.equal(run(padded(256), cut(padded(256), [size])).code, undefined)
