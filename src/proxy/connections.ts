@@ -1,5 +1,6 @@
 import { Client, buildConnector } from 'undici'
 import type { Socket } from 'node:net'
+import { InformationalFilter } from './informational.ts'
 
 export interface ConnectionSettings {
   readonly origin: string
@@ -18,6 +19,7 @@ export class Connection {
   inUse = true
 
   #socket: Socket | undefined
+  #informational: InformationalFilter | undefined
 
   constructor (origin: string, connect: buildConnector.connector, onDisconnect: (connection: Connection) => void) {
     this.client = new Client(origin, {
@@ -32,6 +34,11 @@ export class Connection {
     this.client.on('disconnect', () => onDisconnect(this))
   }
 
+  /** A request is about to be sent on it. */
+  onRequest (): void {
+    this.#informational!.expectHead()
+  }
+
   /** Closes the socket at once, also one that is not connected yet: undici leaves that to its connect limit. */
   destroy (): void {
     this.client.destroy(noop)
@@ -41,6 +48,7 @@ export class Connection {
   // Listens before undici does: its own listener may end the response on a reset.
   #watch (socket: Socket): void {
     this.#socket = socket
+    this.#informational = new InformationalFilter(socket)
     this.socketError = undefined
     socket.on('error', error => { this.socketError = error })
   }

@@ -5,7 +5,7 @@ import type { ModelScanner } from '../body/scanner.ts'
 import type { Spool } from '../body/spool.ts'
 import type { Admission } from './admission.ts'
 import type { Connection, Connections } from './connections.ts'
-import { clientResponseHeaders, type RawHeaders, type ResponseFacts } from './headers.ts'
+import { clientResponseHeaders, clientTrailers, type RawHeaders, type ResponseFacts } from './headers.ts'
 import { Intake, type IntakeListener } from './intake.ts'
 import { EventBoundary } from './sse.ts'
 import { isTransientConnectError, upstreamError } from './upstream-errors.ts'
@@ -200,6 +200,7 @@ export class Exchange implements IntakeListener {
   onConnect (): void {
     this.#connected = true
     this.#phase = 'waiting'
+    this.#connection!.onRequest()
     this.#arm(this.#services.limits.firstByte)
   }
 
@@ -209,8 +210,6 @@ export class Exchange implements IntakeListener {
 
   onHeaders (status: number, rawHeaders: Buffer[], resume: () => void, statusText: string): boolean {
     if (this.#phase === 'ended') return false
-    // Informational answers are for the gateway; the final one is still to come. A 101 is final, and nobody asked for it.
-    if (status >= 100 && status < 200 && status !== 101) return true
     if (status < 200 || status > 599) {
       this.#fail(new GatewayError('upstream_invalid_response', { cause: new Error(`status ${status}`) }))
       return false
@@ -225,6 +224,12 @@ export class Exchange implements IntakeListener {
       this.exchange.response.writeHead(status, Buffer.from(statusText).toString('latin1'), facts.headers)
     } catch (cause) {
       this.#fail(new GatewayError('upstream_invalid_response', { cause }))
+      return false
+    }
+    if (status === 304) {
+      // It has no body, but undici takes its Content-Length for one that is missing.
+      this.exchange.response.end()
+      this.#end('complete')
       return false
     }
     this.#phase = 'streaming'
@@ -259,7 +264,7 @@ export class Exchange implements IntakeListener {
     }
     this.#connection = undefined
     this.#services.connections.release(connection)
-    if (trailers.length > 0) response.addTrailers(pairs(trailers))
+    if (trailers.length > 0) response.addTrailers(clientTrailers(trailers))
     response.end()
     // The upstream is done; what is left is the reader's, and it may stop reading too.
     if (!response.writableFinished) this.#limitReader()
@@ -369,10 +374,4 @@ export class Exchange implements IntakeListener {
     if (outcome === 'refused') this.#listener.onRefused(this, error!)
     this.#listener.onEnd(this, outcome, error)
   }
-}
-
-function pairs (raw: Buffer[]): [string, string][] {
-  const out: [string, string][] = []
-  for (let i = 0; i < raw.length; i += 2) out.push([raw[i]!.toString('latin1'), raw[i + 1]!.toString('latin1')])
-  return out
 }
