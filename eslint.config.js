@@ -9,7 +9,7 @@ export default [
       // files above it. Only server.ts, app.ts and plugins/ may import these.
       'no-restricted-imports': ['error', {
         patterns: [
-          { group: ['fastify', 'fastify-plugin', '@fastify/*'], message: 'Fastify stays out of src/<folder>: put the glue in plugins/.' },
+          { group: ['fastify', 'fastify-plugin', '@fastify/*', '!@fastify/proxy-addr'], message: 'Fastify stays out of src/<folder>: put the glue in plugins/.' },
           { group: ['**/plugins/**', '**/app.ts', '**/server.ts'], message: 'src/<folder> never looks up.' }
         ]
       }]

@@ -1,5 +1,6 @@
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
+import { compileTrust } from './http/trust.ts'
 
 /** Exit code of a process that refuses its configuration (sysexits.h EX_CONFIG). */
 export const EX_CONFIG = 78
@@ -26,12 +27,15 @@ export const ConfigSchema = Type.Object({
   DEFAULT_CHAT_MODEL: text('be a model id', { default: 'gemini-1.5-flash' }),
   DEFAULT_IMAGE_MODEL: text('be a model id', { default: 'sdxl' }),
   DEFAULT_SPEECH_MODEL: optional(text('be a model id')),
+  UPSTREAM_CA_FILE: optional(text('be a path')),
   CATALOG_SOURCE: oneOf(['static', 'database', 'inference'], 'static'),
   CATALOG_FILE: optional(text('be a path')),
   CATALOG_SNAPSHOT_FILE: text('be a path', { default: 'data/catalog-snapshot.json' }),
+  MODEL_POLICY: oneOf(['open', 'catalog'], 'open'),
   DATABASE_URL: optional(text('be sqlite:PATH, or a postgres:// URL', { pattern: '^(sqlite:.+|postgres(ql)?://.+)$' })),
   ADMIN_API_KEY: optional(text('be a key without spaces or control characters', { pattern: '^[\\x21-\\x7e]+$' })),
   API_KEYS: Type.Array(Type.String({ pattern: '^[\\x21-\\x2b\\x2d-\\x7e]+$' }), { default: [], must: 'be keys separated by commas, without spaces or control characters' }),
+  RATE_LIMIT: count(0, 0, ' of requests in a minute'),
   CORS_ORIGINS: list('be origins separated by commas'),
   TRUST_PROXY: Type.Union([Type.Boolean(), Type.Integer({ minimum: 0 }), Type.String({ minLength: 1 })], { default: false, must: 'be true, false, a number of hops, or addresses separated by commas' }),
   BODY_LIMIT: count(1, 104857600, ' of bytes'),
@@ -39,11 +43,14 @@ export const ConfigSchema = Type.Object({
   UPSTREAM_CONNECT_TIMEOUT: positiveSeconds(5),
   UPSTREAM_FIRST_BYTE_TIMEOUT: positiveSeconds(600),
   UPSTREAM_IDLE_TIMEOUT: positiveSeconds(120),
+  CLIENT_HEADERS_TIMEOUT: positiveSeconds(20),
+  CLIENT_BODY_TIMEOUT: positiveSeconds(300),
   CLIENT_STALL_TIMEOUT: positiveSeconds(60),
   MAX_CONCURRENT_REQUESTS: count(1, 1024),
   MAX_QUEUED_REQUESTS: count(0, 1024),
   QUEUE_TIMEOUT: seconds(30),
-  SHUTDOWN_GRACE: seconds(30)
+  SHUTDOWN_GRACE: seconds(30),
+  WORKERS: Type.Union([Type.Literal('auto'), Type.Integer({ minimum: 1, maximum: 1024 })], { default: 1, must: 'be a number of processes, 1 to 1024, or auto' })
 }, { additionalProperties: false })
 
 /** The frozen settings that every other part is given. */
@@ -80,6 +87,9 @@ export function loadConfig (environment: Environment): Config {
   if (!invalid.has('INFERENCE_SERVICE_URL') && !isServiceUrl(settings.INFERENCE_SERVICE_URL as string)) {
     problems.push(`INFERENCE_SERVICE_URL must ${ConfigSchema.properties.INFERENCE_SERVICE_URL.must}`)
   }
+  if (!invalid.has('TRUST_PROXY') && !isTrust(settings.TRUST_PROXY as Config['TRUST_PROXY'])) {
+    problems.push(`TRUST_PROXY must ${ConfigSchema.properties.TRUST_PROXY.must}`)
+  }
   const { ADMIN_API_KEY: adminKey, API_KEYS: apiKeys } = settings as Config
   if (adminKey !== undefined && !invalid.has('API_KEYS') && apiKeys.includes(adminKey)) {
     problems.push('ADMIN_API_KEY must not be one of API_KEYS')
@@ -105,4 +115,13 @@ function convert (schema: TSchema, raw: string): unknown {
 function isServiceUrl (value: string): boolean {
   const url = URL.parse(value)
   return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '' && url.search === '' && url.hash === ''
+}
+
+function isTrust (setting: Config['TRUST_PROXY']): boolean {
+  try {
+    compileTrust(setting)
+    return true
+  } catch {
+    return false
+  }
 }

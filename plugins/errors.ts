@@ -1,0 +1,89 @@
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
+import fp from 'fastify-plugin'
+import { GatewayError, type ErrorCode } from '../src/errors.ts'
+import { answerClientError, answerOnSocket, rawErrorAnswer } from '../src/http/raw-answer.ts'
+
+// Fastify's and its plugins' codes; the messages are ours, theirs may name internals.
+const CODES: Record<string, ErrorCode> = {
+  FST_ERR_BAD_URL: 'invalid_url',
+  FST_ERR_MAX_PARAM_LENGTH: 'invalid_url',
+  FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
+  FST_ERR_CTP_INVALID_JSON_BODY: 'invalid_json',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'invalid_json'
+}
+
+/** Any thrown thing as an error of the one shape; what is not known is a 500 without detail. */
+function toGatewayError (error: FastifyError | GatewayError): GatewayError {
+  if (error instanceof GatewayError) return error
+  const [first] = error.validation ?? []
+  if (first !== undefined) {
+    const param = error.validationContext === 'querystring' ? first.instancePath.slice(1) : first.instancePath
+    return new GatewayError('invalid_value', { message: error.message, param, cause: error })
+  }
+  const code = CODES[error.code]
+  if (code !== undefined) return new GatewayError(code, { cause: error })
+  return new GatewayError(error.statusCode === 400 ? 'bad_request' : 'internal_error', { cause: error })
+}
+
+/** Sends any error in the one shape, with the headers that belong to it. */
+function sendError (error: FastifyError | GatewayError, request: FastifyRequest, reply: FastifyReply): void {
+  const known = toGatewayError(error)
+  if (known.statusCode >= 500) request.log.warn({ err: known.cause ?? known }, known.message)
+  reply.code(known.statusCode).headers(known.headers).send(known.toBody())
+}
+
+/** The doors that stand before routing, as options of the Fastify instance. */
+export const errorOptions = {
+  frameworkErrors: sendError as never,
+  clientErrorHandler: answerClientError as never,
+  // The built-in answer while closing is not in the error shape; plugins/drain.ts has its own.
+  return503OnClosing: false
+} satisfies FastifyServerOptions
+
+/**
+ * One error shape from every door: thrown errors, unknown routes and methods,
+ * and what Node would answer by itself (`Expect`, CONNECT). The doors before
+ * routing are {@link errorOptions}.
+ */
+export default fp(function errors (fastify: FastifyInstance, _options, done) {
+  const methods = new RouteMethods()
+  fastify.addHook('onRoute', ({ url, method }) => methods.add(url, method))
+  fastify.setErrorHandler(sendError)
+  fastify.setNotFoundHandler((request) => {
+    const allow = methods.of(request.url)
+    throw allow === undefined
+      ? new GatewayError('not_found', { message: `There is no route ${request.method} ${request.url.split('?', 1)[0]}.` })
+      : new GatewayError('method_not_allowed', { headers: { allow } })
+  })
+  fastify.server.on('checkExpectation', (_request, response) => {
+    response.socket?.end(rawErrorAnswer(new GatewayError('expectation_failed')))
+  })
+  fastify.server.on('connect', (_request, socket) => answerOnSocket(new GatewayError('method_not_allowed', { headers: { allow: 'GET, POST' } }), socket))
+  fastify.addHook('onRequest', (request, _reply, next) => {
+    next(request.headers.upgrade?.toLowerCase() === 'websocket' ? new GatewayError('upgrade_not_supported') : undefined)
+  })
+  done()
+}, { name: 'errors' })
+
+/** Which methods a path has routes for: what tells a 405 from a 404. */
+class RouteMethods {
+  readonly #methods = new Map<string, Set<string>>()
+
+  add (url: string, method: string | string[]): void {
+    const known = this.#methods.get(url) ?? new Set()
+    for (const name of [method].flat()) known.add(name)
+    this.#methods.set(url, known)
+  }
+
+  /** The value of `Allow`, or undefined for a path without routes. */
+  of (url: string): string | undefined {
+    const path = url.split('?', 1)[0]!
+    const exact = this.#methods.get(path)
+    if (exact !== undefined) return [...exact].join(', ')
+    for (const [pattern, methods] of this.#methods) {
+      if (pattern.endsWith('/*') && pattern !== '/*' && path.startsWith(pattern.slice(0, -1))) return [...methods].join(', ')
+    }
+    return undefined
+  }
+}

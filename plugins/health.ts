@@ -1,0 +1,37 @@
+import { Type } from '@sinclair/typebox'
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { ErrorSchema, GatewayError } from '../src/errors.ts'
+
+const StatusSchema = Type.Object({ status: Type.String() }, { examples: [{ status: 'ok' }] })
+
+/**
+ * `/healthz`: the process lives. `/readyz`: the catalog can be served and the
+ * process is not draining. Neither asks the inference service: its failure must
+ * not take the catalog out of rotation.
+ */
+export default fp(function health (fastify: FastifyInstance, _options, done) {
+  fastify.get('/healthz', {
+    schema: {
+      operationId: 'getHealth',
+      tags: ['health'],
+      summary: 'The process lives',
+      security: [],
+      response: { 200: StatusSchema }
+    }
+  }, (_request, reply) => { reply.send({ status: 'ok' }) })
+
+  fastify.get('/readyz', {
+    schema: {
+      operationId: 'getReadiness',
+      tags: ['health'],
+      summary: 'The catalog can be served, and the process is not shutting down',
+      security: [],
+      response: { 200: StatusSchema, 503: ErrorSchema }
+    }
+  }, (_request, reply) => {
+    if (fastify.drain.state === 'refusing') throw new GatewayError('draining')
+    reply.send({ status: 'ready' })
+  })
+  done()
+}, { name: 'health', dependencies: ['drain'] })

@@ -1,0 +1,152 @@
+import httpProxy from '@fastify/http-proxy'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { bodyDecoder } from '../src/body/decode.ts'
+import type { Config } from '../src/config.ts'
+import type { GatewayError } from '../src/errors.ts'
+import { lingeringClose } from '../src/http/lingering-close.ts'
+import type { Trust } from '../src/http/trust.ts'
+import { trustedAuthorities } from '../src/proxy/certificates.ts'
+import { listEndpoints, type Endpoint } from '../src/proxy/endpoints.ts'
+import type { Exchange, ExchangeListener, Outcome } from '../src/proxy/exchange.ts'
+import { Forwarder } from '../src/proxy/forwarder.ts'
+import { upstreamRequestHeaders, type Credentials } from '../src/proxy/headers.ts'
+import { scannerFor, type DefaultModels } from '../src/proxy/scanners.ts'
+import { modelPolicy } from '../src/proxy/policy.ts'
+import { upstreamTarget } from '../src/proxy/target.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    forwarder: Forwarder
+  }
+}
+
+export interface ProxyOptions {
+  config: Config
+  trust: Trust
+}
+
+/** The gateway's own prefixes; SDKs use the second, since they cannot read a bare array of models. */
+const PREFIXES = ['/v1', '/openai/v1']
+
+/**
+ * Forwards the listed endpoints to the inference service. @fastify/http-proxy
+ * routes, rewrites the prefix and checks the path; the transfer is our own
+ * (src/proxy/exchange.ts), because `reply.from` cannot cancel before the first
+ * byte, does not verify TLS, repeats GETs and mixes up errors.
+ */
+export default fp(async function proxy (fastify: FastifyInstance, { config, trust }: ProxyOptions) {
+  const { origin, basePath } = upstreamTarget(config.INFERENCE_SERVICE_URL)
+  const defaults = defaultModels(config)
+  const policed = config.MODEL_POLICY === 'catalog'
+  const credentials: Credentials = {
+    authorization: config.INFERENCE_API_KEY === undefined ? undefined : `Bearer ${config.INFERENCE_API_KEY}`,
+    stripClientKeys: config.API_KEYS.length > 0
+  }
+  const forwarder = new Forwarder({
+    admission: { maxConcurrent: config.MAX_CONCURRENT_REQUESTS, maxQueued: config.MAX_QUEUED_REQUESTS, queueTimeout: config.QUEUE_TIMEOUT * 1000 },
+    connections: {
+      origin,
+      connectTimeout: config.UPSTREAM_CONNECT_TIMEOUT * 1000,
+      ...(config.UPSTREAM_CA_FILE === undefined ? {} : { ca: trustedAuthorities(config.UPSTREAM_CA_FILE) })
+    },
+    limits: {
+      bodyLimit: config.BODY_LIMIT,
+      firstByte: config.UPSTREAM_FIRST_BYTE_TIMEOUT * 1000,
+      idle: config.UPSTREAM_IDLE_TIMEOUT * 1000,
+      clientStall: config.CLIENT_STALL_TIMEOUT * 1000
+    }
+  })
+  fastify.decorate('forwarder', forwarder)
+  fastify.addHook('onClose', async () => forwarder.destroy())
+
+  function forward (endpoint: Endpoint, request: FastifyRequest, reply: FastifyReply, path: string): void {
+    const raw = request.raw
+    const query = raw.url!.indexOf('?')
+    const address = raw.socket.remoteAddress ?? 'unknown'
+    const peer = { address, protocol: request.protocol, host: raw.headers.host ?? '', trusted: trust(address, 0) }
+    const scanner = scannerFor(endpoint, raw.headers, defaults, policed)
+    // Only a body that has to be read is decoded; any other passes as it is.
+    const decoder = scanner === undefined ? undefined : bodyDecoder(raw.headers['content-encoding'])
+    forwarder.forward({
+      request: raw,
+      response: reply.raw,
+      body: decoder === undefined ? raw : raw.pipe(decoder),
+      scanner,
+      ...(policed && endpoint.modelType !== undefined ? { refuseModel: modelPolicy(endpoint.modelType, fastify.catalog) } : {}),
+      path: query === -1 ? path : path + raw.url!.slice(query),
+      headers: upstreamRequestHeaders(raw.rawHeaders, peer, credentials, request.id, decoder !== undefined)
+    }, new ProxiedReply(reply))
+  }
+
+  const endpoints = listEndpoints(config.PROXY_EXTRA_PATHS)
+  fastify.register(async function endpointRoutes (scope) {
+    // http-proxy passes bodies through by a catch-all parser; Fastify's own for text would read those first.
+    scope.removeContentTypeParser('text/plain')
+    for (const prefix of PREFIXES) {
+      const byRoute = new Map(endpoints.map(endpoint => [`${prefix}/${endpoint.path}`, endpoint]))
+      for (const method of ['GET', 'POST'] as const) {
+        const routes = endpoints.filter(endpoint => endpoint.methods.includes(method)).map(endpoint => `/${endpoint.path}`)
+        if (routes.length === 0) continue
+        await scope.register(httpProxy, {
+          upstream: origin,
+          prefix,
+          rewritePrefix: basePath,
+          routes,
+          httpMethods: [method],
+          config: { ownLog: true },
+          handler: (request, reply, path) => forward(byRoute.get(request.routeOptions.url!)!, request as FastifyRequest, reply as FastifyReply, path)
+        })
+      }
+    }
+  })
+}, { name: 'proxy', dependencies: ['errors', 'catalog'] })
+
+function defaultModels (config: Config): DefaultModels {
+  return {
+    chat: config.DEFAULT_CHAT_MODEL,
+    image: config.DEFAULT_IMAGE_MODEL,
+    ...(config.DEFAULT_SPEECH_MODEL === undefined ? {} : { speech: config.DEFAULT_SPEECH_MODEL })
+  }
+}
+
+/** The Fastify side of an exchange: its own headers, its refusals, its log line. */
+class ProxiedReply implements ExchangeListener {
+  readonly #reply: FastifyReply
+
+  constructor (reply: FastifyReply) {
+    this.#reply = reply
+  }
+
+  onAnswer (): Record<string, unknown> {
+    return this.#reply.hijack().getHeaders()
+  }
+
+  onRefused ({ exchange: { request } }: Exchange, error: GatewayError): void {
+    if (request.complete) {
+      this.#reply.send(error)
+      return
+    }
+    const body = JSON.stringify(error.toBody())
+    const headers = { ...this.onAnswer(), ...error.headers, 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(body), connection: 'close' }
+    this.#reply.raw.writeHead(error.statusCode, headers as never).write(body)
+    lingeringClose(request, this.#reply.raw)
+  }
+
+  onEnd (exchange: Exchange, outcome: Outcome, error?: GatewayError): void {
+    const { request, log, elapsedTime } = this.#reply as FastifyReply & { request: FastifyRequest }
+    const line = {
+      outcome,
+      method: request.method,
+      path: request.routeOptions.url,
+      status: outcome === 'refused' ? error?.statusCode : exchange.upstreamStatus,
+      model: exchange.model,
+      bytesOut: exchange.bytesOut,
+      firstByteMs: exchange.firstByteTime,
+      durationMs: elapsedTime,
+      ...(error === undefined ? {} : { error: error.code, err: error.cause })
+    }
+    if (error === undefined) log.info(line, 'proxied')
+    else log.warn(line, error.message)
+  }
+}

@@ -1,0 +1,63 @@
+import Fastify, { type FastifyInstance } from 'fastify'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import catalog from '../plugins/catalog.ts'
+import cors from '../plugins/cors.ts'
+import docs from '../plugins/docs.ts'
+import drain from '../plugins/drain.ts'
+import errors, { errorOptions } from '../plugins/errors.ts'
+import health from '../plugins/health.ts'
+import keys from '../plugins/keys.ts'
+import proxy from '../plugins/proxy.ts'
+import rateLimit from '../plugins/rate-limit.ts'
+import requestIdHeader from '../plugins/request-id.ts'
+import { OneLineLog } from '../plugins/request-log.ts'
+import securityHeaders from '../plugins/security-headers.ts'
+import type { Config } from './config.ts'
+import { requestId } from './http/request-id.ts'
+import { compileTrust } from './http/trust.ts'
+import { listEndpoints } from './proxy/endpoints.ts'
+
+/** What needs none of API_KEYS; /admin has a key of its own. */
+const OPEN_ROUTES = ['/healthz', '/readyz', '/docs', '/docs/*', '/openapi.json', '/admin/*']
+
+/**
+ * The gateway, ready to listen. Plugins in order: what a request passes, first
+ * to last.
+ */
+export async function buildApp (config: Config): Promise<FastifyInstance> {
+  const trust = compileTrust(config.TRUST_PROXY)
+  const app = Fastify({
+    ...errorOptions,
+    logger: { level: config.LOG_LEVEL },
+    logController: new OneLineLog(),
+    trustProxy: trust,
+    http: {
+      // Node wants the headers' limit within the whole request's.
+      headersTimeout: Math.min(config.CLIENT_HEADERS_TIMEOUT, config.CLIENT_BODY_TIMEOUT) * 1000,
+      connectionsCheckingInterval: 500
+    },
+    requestTimeout: config.CLIENT_BODY_TIMEOUT * 1000,
+    genReqId: request => requestId(request.headers['x-request-id'], trust(request.socket.remoteAddress ?? '', 0)),
+    routerOptions: { maxParamLength: 512 }
+  }).withTypeProvider<TypeBoxTypeProvider>()
+
+  // every request
+  await app.register(errors)
+  await app.register(requestIdHeader)
+  await app.register(drain)
+
+  await app.register(securityHeaders)
+  await app.register(cors, { origins: config.CORS_ORIGINS })
+  await app.register(keys, { keys: config.API_KEYS, except: OPEN_ROUTES })
+  await app.register(rateLimit, { perMinute: config.RATE_LIMIT, keyed: config.API_KEYS.length > 0 })
+
+  // open to all; the docs come before the routes that they show
+  await app.register(docs, { endpoints: listEndpoints(config.PROXY_EXTRA_PATHS) })
+  await app.register(health)
+
+  // behind API_KEYS
+  await app.register(catalog, { config })
+  await app.register(proxy, { config, trust })
+
+  return app as unknown as FastifyInstance
+}

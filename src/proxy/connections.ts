@@ -1,0 +1,103 @@
+import { Client, buildConnector } from 'undici'
+import type { Socket } from 'node:net'
+
+export interface ConnectionSettings {
+  readonly origin: string
+  /** Milliseconds until a connect is given up. */
+  readonly connectTimeout: number
+  /** PEM certificates of the authorities to trust; absent: the built-in ones. */
+  readonly ca?: string[]
+}
+
+/**
+ * One upstream connection at a time: an undici Client that serves one exchange,
+ * then waits in the pool for the next.
+ */
+export class Connection {
+  readonly client: Client
+  /** The error that the current socket met, if any: undici hides a reset that ends a close-delimited body. */
+  socketError: Error | undefined
+  inUse = true
+
+  constructor (origin: string, connect: buildConnector.connector, onDisconnect: (connection: Connection) => void) {
+    this.client = new Client(origin, {
+      pipelining: 1,
+      // Time limits are the exchange's own: undici's fire up to half a second late.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      maxHeaderSize: 65536,
+      connect: (options, callback) => connect(options, (...outcome) => {
+        if (outcome[0] === null) this.#watch(outcome[1])
+        callback(...outcome)
+      })
+    })
+    this.client.on('disconnect', () => onDisconnect(this))
+  }
+
+  // Before undici's own listener: that one may end the response on a reset.
+  #watch (socket: Socket): void {
+    this.socketError = undefined
+    socket.on('error', error => { this.socketError = error })
+  }
+}
+
+/**
+ * The connections to the inference service. Not undici's Pool, for three
+ * reasons: it looks through all its clients for a free one (2,000 open streams
+ * make that the dearest step of a request), aborting a request on it opens a
+ * connection that nobody asked for, and it does not say which socket a response
+ * came from. There is no cap: {@link Admission} holds the one that operators set.
+ */
+export class Connections {
+  readonly #origin: string
+  readonly #connect: buildConnector.connector
+  readonly #all = new Set<Connection>()
+  // Last in, first out: the warmest socket is used again, the others run into their keep-alive limit.
+  readonly #idle: Connection[] = []
+
+  constructor ({ origin, connectTimeout, ca }: ConnectionSettings) {
+    this.#origin = origin
+    this.#connect = buildConnector({ timeout: connectTimeout, ...(ca === undefined ? {} : { ca }) })
+  }
+
+  /** Connections open or opening, in use or idle. */
+  get size (): number { return this.#all.size }
+
+  acquire (): Connection {
+    const idle = this.#idle.pop()
+    if (idle !== undefined) {
+      idle.inUse = true
+      return idle
+    }
+    const connection = new Connection(this.#origin, this.#connect, this.#onDisconnect)
+    this.#all.add(connection)
+    return connection
+  }
+
+  /** The exchange ended well; the connection may serve another. */
+  release (connection: Connection): void {
+    connection.inUse = false
+    this.#idle.push(connection)
+  }
+
+  /** Closes the connection at once, and with it the request that it carries. */
+  discard (connection: Connection): void {
+    this.#all.delete(connection)
+    connection.client.destroy(noop)
+  }
+
+  /** Closes every connection at once. */
+  destroy (): void {
+    for (const connection of this.#all) this.discard(connection)
+    this.#idle.length = 0
+  }
+
+  // A connection in use deals with its own end; an idle one has nothing left to say.
+  readonly #onDisconnect = (connection: Connection): void => {
+    if (connection.inUse) return
+    this.#idle.splice(this.#idle.indexOf(connection), 1)
+    this.discard(connection)
+  }
+}
+
+function noop (): void {}

@@ -1,0 +1,372 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Readable } from 'node:stream'
+import { GatewayError } from '../errors.ts'
+import type { ModelScanner } from '../body/scanner.ts'
+import type { Spool } from '../body/spool.ts'
+import type { Admission } from './admission.ts'
+import type { Connection, Connections } from './connections.ts'
+import { clientResponseHeaders, type RawHeaders } from './headers.ts'
+import { Intake, type IntakeListener } from './intake.ts'
+import { EventBoundary } from './sse.ts'
+import { isTransientConnectError, upstreamError } from './upstream-errors.ts'
+
+/** Time and size limits of an exchange; times in milliseconds. */
+export interface ExchangeLimits {
+  readonly bodyLimit: number
+  readonly firstByte: number
+  readonly idle: number
+  readonly clientStall: number
+}
+
+/** What all exchanges share. */
+export interface ExchangeServices {
+  readonly connections: Connections
+  readonly admission: Admission
+  readonly limits: ExchangeLimits
+  /** The exchanges under way: each adds and removes itself. */
+  readonly exchanges: Set<Exchange>
+}
+
+/** One request to carry upstream. */
+export interface ExchangeRequest {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  /** The request's body as the upstream shall read it: the request itself, or its decoded form. */
+  readonly body: Readable
+  readonly scanner: ModelScanner | undefined
+  /** The policy on models: the refusal of a model that may not be used, before anything is sent. Absent: any may. */
+  readonly refuseModel?: (model: string | null | undefined) => GatewayError | undefined
+  /** Path and query upstream. */
+  readonly path: string
+  /** Without framing headers. */
+  readonly headers: RawHeaders
+}
+
+/** How an exchange ended, for the log. */
+export type Outcome = 'complete' | 'refused' | 'client-left' | 'broken'
+
+export interface ExchangeListener {
+  /** The answer begins: the headers of the gateway's own for it (CORS, request id). */
+  onAnswer (exchange: Exchange): Record<string, unknown>
+  /** No byte of an answer has been sent: answer with this error. */
+  onRefused (exchange: Exchange, error: GatewayError): void
+  /** The exchange is over, whichever way; called once, after `onRefused` where that was called. */
+  onEnd (exchange: Exchange, outcome: Outcome, error?: GatewayError): void
+}
+
+type Phase = 'intake' | 'queued' | 'connecting' | 'waiting' | 'streaming' | 'ended'
+
+/** Waits before a failed connect is tried again, milliseconds: the bound of the retries too. */
+const CONNECT_BACKOFF = [50, 200]
+
+const kExchange = Symbol('exchange')
+type Carrier = ServerResponse & { [kExchange]?: Exchange }
+
+// Shared by all exchanges, so that a request makes no closures for them.
+function onClose (this: Carrier): void { this[kExchange]?.onClientClose() }
+function onDrain (this: Carrier): void { this[kExchange]?.onClientDrain() }
+function onStall (this: Carrier): void { this[kExchange]?.onClientStall() }
+function onTimeLimit (exchange: Exchange): void { exchange.onTimeLimit() }
+function flushHead (exchange: Exchange): void { exchange.flushHead() }
+
+/**
+ * One request's way to the inference service and back: intake, admission,
+ * dispatch, relay. It implements undici's dispatch handler itself, so that
+ * nothing stands between the upstream's bytes and the client's socket.
+ *
+ * Every way it can end goes through {@link Exchange.#end}, which frees the slot,
+ * the timer and the upstream connection.
+ */
+export class Exchange implements IntakeListener {
+  readonly exchange: ExchangeRequest
+  /** Status of the upstream's answer; 0 while there is none. */
+  upstreamStatus = 0
+  /** Bytes of the answer's body handed to the client. */
+  bytesOut = 0
+  /** Milliseconds from dispatch to the upstream's first byte. */
+  firstByteTime: number | undefined
+
+  readonly #services: ExchangeServices
+  readonly #listener: ExchangeListener
+  #phase: Phase = 'intake'
+  #intake: Intake | undefined
+  #body: Buffer | undefined
+  #spool: Spool | undefined
+  #connection: Connection | undefined
+  #connected = false
+  #attempt = 0
+  #dispatchedAt = 0
+  #holdsSlot = false
+  #leaveQueue: (() => void) | undefined
+  #timer: NodeJS.Timeout | undefined
+  #resumeUpstream: (() => void) | undefined
+  #boundary: EventBoundary | undefined
+  #delimited = true
+  #hasLength = false
+
+  constructor (exchange: ExchangeRequest, services: ExchangeServices, listener: ExchangeListener) {
+    this.exchange = exchange
+    this.#services = services
+    this.#listener = listener
+  }
+
+  /** The model that the request runs on, as far as it is known. */
+  get model (): string | null | undefined { return this.exchange.scanner?.model }
+
+  start (): void {
+    const { request, response, body, scanner } = this.exchange
+    this.#services.exchanges.add(this)
+    const carrier = response as Carrier
+    carrier[kExchange] = this
+    response.on('close', onClose)
+    if (Number(request.headers['content-length']) > this.#services.limits.bodyLimit) {
+      return this.#refuse(new GatewayError('body_too_large', { message: `The request body is larger than ${this.#services.limits.bodyLimit} bytes.` }))
+    }
+    if (request.method === 'GET') return this.#queue()
+    this.#intake = new Intake(body, { scanner, limit: this.#services.limits.bodyLimit, modelFirst: this.exchange.refuseModel !== undefined }, this)
+  }
+
+  /** Ends the exchange from the gateway's side: at shutdown, when the grace is over. */
+  cut (error: GatewayError): void {
+    this.#fail(error)
+  }
+
+  // ---- the request body
+
+  onWholeBody (body: Buffer): void {
+    this.#body = body
+    this.#queue()
+  }
+
+  onLargeBody (): void {
+    this.#queue()
+  }
+
+  onSpooledBody (spool: Spool): void {
+    this.#spool = spool
+    this.#queue()
+  }
+
+  onBodyError (error: GatewayError): void {
+    this.#fail(error)
+  }
+
+  #queue (): void {
+    if (this.#phase === 'ended') return
+    const refusal = this.exchange.refuseModel?.(this.model)
+    if (refusal !== undefined) return this.#refuse(refusal)
+    this.#phase = 'queued'
+    this.#leaveQueue = this.#services.admission.enter(() => this.#admitted(), error => this.#refuse(error))
+  }
+
+  #admitted (): void {
+    this.#leaveQueue = undefined
+    this.#holdsSlot = true
+    this.#dispatch()
+  }
+
+  // ---- dispatch
+
+  #dispatch (): void {
+    const { path, request } = this.exchange
+    this.#phase = 'connecting'
+    this.#attempt++
+    const connection = this.#services.connections.acquire()
+    this.#connection = connection
+    this.#dispatchedAt = performance.now()
+    this.#arm(this.#services.limits.firstByte)
+    connection.client.dispatch({
+      method: request.method as 'GET' | 'POST',
+      path,
+      headers: this.#framedHeaders(),
+      body: this.#body ?? this.#spool?.read() ?? this.#intake?.stream() ?? null
+    }, this as never)
+  }
+
+  /** A held body is sent with its length; a streamed one with it where insertion can no longer change it. */
+  #framedHeaders (): RawHeaders {
+    const { headers, request } = this.exchange
+    const whole = this.#body ?? this.#spool
+    if (whole !== undefined) return [...headers, 'content-length', String(whole.length)]
+    const received = request.headers['content-length']
+    const delta = this.#intake?.delta
+    if (received === undefined || delta === undefined || this.exchange.body !== request) return headers
+    return [...headers, 'content-length', String(Number(received) + delta)]
+  }
+
+  // ---- undici's dispatch handler
+
+  onConnect (): void {
+    this.#connected = true
+    this.#phase = 'waiting'
+  }
+
+  onBodySent (): void {
+    this.#timer?.refresh()
+  }
+
+  onHeaders (status: number, rawHeaders: Buffer[], resume: () => void, statusText: string): boolean {
+    if (this.#phase === 'ended') return false
+    if (status >= 100 && status < 200) return true
+    if (status < 200 || status > 599) {
+      this.#fail(new GatewayError('upstream_invalid_response', { cause: new Error(`status ${status}`) }))
+      return false
+    }
+    this.firstByteTime = performance.now() - this.#dispatchedAt
+    this.upstreamStatus = status
+    this.#resumeUpstream = resume
+    const facts = clientResponseHeaders(rawHeaders, this.#listener.onAnswer(this))
+    try {
+      this.exchange.response.writeHead(status, statusText, facts.headers)
+    } catch (cause) {
+      this.#fail(new GatewayError('upstream_invalid_response', { cause }))
+      return false
+    }
+    this.#phase = 'streaming'
+    this.#delimited = facts.delimited
+    this.#hasLength = facts.hasLength
+    if (facts.eventStream) this.#boundary = new EventBoundary()
+    this.#arm(this.#services.limits.idle)
+    // The head goes out with the first bytes where they are here already, else at once on its own.
+    process.nextTick(flushHead, this)
+    return true
+  }
+
+  onData (chunk: Buffer): boolean {
+    if (this.#phase !== 'streaming') return false
+    this.bytesOut += chunk.length
+    this.#boundary?.track(chunk)
+    if (this.exchange.response.write(chunk)) {
+      this.#timer!.refresh()
+      return true
+    }
+    this.#awaitReader()
+    return false
+  }
+
+  onComplete (trailers: Buffer[]): void {
+    if (this.#phase !== 'streaming') return
+    const { response } = this.exchange
+    const connection = this.#connection!
+    // undici ends a close-delimited body cleanly on a reset; only the socket knows better.
+    if (!this.#delimited && connection.socketError !== undefined) {
+      return this.#fail(new GatewayError('upstream_failed', { cause: connection.socketError }))
+    }
+    this.#connection = undefined
+    this.#services.connections.release(connection)
+    if (trailers.length > 0) response.addTrailers(pairs(trailers))
+    response.end()
+    // The upstream is done; what is left is the reader's, and it may stop reading too.
+    if (!response.writableFinished) this.#limitReader()
+    this.#end('complete')
+  }
+
+  onError (error: Error & { code?: string }): void {
+    if (this.#phase === 'ended') return
+    const connection = this.#connection!
+    if (!this.#connected && this.#attempt <= CONNECT_BACKOFF.length && isTransientConnectError(error)) {
+      this.#services.connections.discard(connection)
+      this.#connection = undefined
+      clearTimeout(this.#timer)
+      this.#timer = setTimeout(() => this.#dispatch(), CONNECT_BACKOFF[this.#attempt - 1])
+      return
+    }
+    this.#fail(upstreamError(error, this.#connected))
+  }
+
+  // ---- the client's side
+
+  flushHead (): void {
+    if (this.#phase === 'streaming' && this.bytesOut === 0) this.exchange.response.flushHeaders()
+  }
+
+  onClientClose (): void {
+    if (this.#phase === 'ended') return
+    this.#end('client-left')
+  }
+
+  onClientDrain (): void {
+    this.exchange.response.setTimeout(0)
+    if (this.#phase !== 'streaming') return
+    this.#arm(this.#services.limits.idle)
+    this.#resumeUpstream!()
+  }
+
+  onClientStall (): void {
+    this.exchange.request.socket.destroy()
+  }
+
+  #awaitReader (): void {
+    clearTimeout(this.#timer)
+    if (this.exchange.response.listenerCount('drain') === 0) this.exchange.response.on('drain', onDrain)
+    this.#limitReader()
+  }
+
+  // The socket's own timer: it sees a slow reader's progress inside one large write.
+  #limitReader (): void {
+    const { response } = this.exchange
+    response.setTimeout(this.#services.limits.clientStall)
+    if (response.listenerCount('timeout') === 0) response.on('timeout', onStall)
+  }
+
+  // ---- time limits
+
+  #arm (milliseconds: number): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(onTimeLimit, milliseconds, this)
+  }
+
+  onTimeLimit (): void {
+    this.#fail(new GatewayError('upstream_timeout', this.#phase === 'streaming' ? { message: 'The inference service fell silent in the middle of its answer.' } : {}))
+  }
+
+  // ---- endings
+
+  #fail (error: GatewayError): void {
+    if (this.#phase === 'ended') return
+    if (this.#phase === 'streaming') this.#break(error)
+    else this.#refuse(error)
+  }
+
+  #refuse (error: GatewayError): void {
+    this.#end('refused', error)
+  }
+
+  /** The answer has begun and cannot be finished: it must not look complete. */
+  #break (error: GatewayError): void {
+    const { request, response } = this.exchange
+    this.#end('broken', error)
+    const socket = request.socket
+    if (this.#boundary !== undefined && !this.#hasLength) response.write(this.#boundary.closing(error))
+    if (this.#hasLength || response.chunkedEncoding) {
+      // What was written still goes out; the length falls short, or the last chunk is missing.
+      response.flushHeaders()
+      socket.destroySoon()
+    } else {
+      // HTTP/1.0: the connection's end is the only framing, and an orderly one means "complete".
+      socket.resetAndDestroy()
+    }
+  }
+
+  #end (outcome: Outcome, error?: GatewayError): void {
+    this.#phase = 'ended'
+    this.#services.exchanges.delete(this)
+    clearTimeout(this.#timer)
+    this.#leaveQueue?.()
+    this.#intake?.stop()
+    // A decoder of its own must not go on inflating what nobody reads.
+    if (this.exchange.body !== this.exchange.request) this.exchange.body.destroy()
+    if (this.#connection !== undefined) this.#services.connections.discard(this.#connection)
+    this.#connection = undefined
+    if (this.#holdsSlot) this.#services.admission.release()
+    this.#holdsSlot = false
+    if (outcome === 'refused') this.#listener.onRefused(this, error!)
+    this.#listener.onEnd(this, outcome, error)
+  }
+}
+
+function pairs (raw: Buffer[]): [string, string][] {
+  const out: [string, string][] = []
+  for (let i = 0; i < raw.length; i += 2) out.push([raw[i]!.toString('latin1'), raw[i + 1]!.toString('latin1')])
+  return out
+}

@@ -1,0 +1,143 @@
+/** Raw headers as Node has them: name, value, name, value, … */
+export type RawHeaders = string[]
+
+// RFC 9110 section 7.6.1 and the pre-standard ones it warns of; never forwarded.
+const HOP_BY_HOP = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'http2-settings', 'proxy-authenticate', 'proxy-authorization', 'proxy-authentication-info'])
+
+// Made anew for the upstream: its own host, its own framing, the gateway's own trace.
+const REQUEST_OWN = new Set(['host', 'content-length', 'expect', 'x-request-id', 'via'])
+
+const FORWARDED = /^(forwarded|x-forwarded-.*|x-real-ip)$/
+
+// Node frames the answer and counts its bytes; CORS is the gateway's own word.
+const RESPONSE_OWN = /^(access-control-.*|x-request-id)$/
+
+/** The pseudonym in `Via` (RFC 9110 section 7.6.3). */
+const VIA = '1.1 model-gateway'
+
+/** Names that a `Connection` header lists are hop-by-hop as well (RFC 9110 section 7.6.1). */
+function connectionListed (headers: RawHeaders): Set<string> | undefined {
+  let listed: Set<string> | undefined
+  for (let i = 0; i < headers.length; i += 2) {
+    if (headers[i]!.length !== 10 || headers[i]!.toLowerCase() !== 'connection') continue
+    for (const token of headers[i + 1]!.split(',')) {
+      const name = token.trim().toLowerCase()
+      if (name !== '' && name !== 'close' && name !== 'keep-alive') (listed ??= new Set()).add(name)
+    }
+  }
+  return listed
+}
+
+/** What the gateway knows of the client's connection, for `Forwarded` and its kin. */
+export interface Peer {
+  readonly address: string
+  readonly protocol: string
+  readonly host: string
+  /** The peer is a trusted proxy (`TRUST_PROXY`): what it says of its own peers is kept. */
+  readonly trusted: boolean
+}
+
+/** How credentials travel: see design section 4, "Headers". */
+export interface Credentials {
+  /** `Authorization` of the gateway's own, where `INFERENCE_API_KEY` is set. */
+  readonly authorization: string | undefined
+  /** The gateway checks keys itself: the client's are meant for it, not for the upstream. */
+  readonly stripClientKeys: boolean
+}
+
+/**
+ * The client's request headers as the upstream gets them, without framing
+ * headers (`content-length`), which depend on the body.
+ */
+export function upstreamRequestHeaders (headers: RawHeaders, peer: Peer, credentials: Credentials, requestId: string, decoded: boolean): RawHeaders {
+  const listed = connectionListed(headers)
+  const out: RawHeaders = []
+  const forwarded = new Map<string, string>()
+  let via = VIA
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i]!.toLowerCase()
+    const value = headers[i + 1]!
+    if (name === 'via') via = `${value}, ${VIA}`
+    if (HOP_BY_HOP.has(name) || REQUEST_OWN.has(name) || listed?.has(name)) continue
+    if (name === 'authorization' && (credentials.authorization !== undefined || credentials.stripClientKeys)) continue
+    if (name === 'x-api-key' && credentials.stripClientKeys) continue
+    if (name === 'content-encoding' && decoded) continue
+    if (FORWARDED.test(name)) {
+      if (peer.trusted) forwarded.set(name, forwarded.has(name) ? `${forwarded.get(name)}, ${value}` : value)
+      continue
+    }
+    out.push(headers[i]!, value)
+  }
+  if (credentials.authorization !== undefined) out.push('authorization', credentials.authorization)
+  appendForwarded(out, forwarded, peer)
+  out.push('via', via, 'x-request-id', requestId)
+  return out
+}
+
+/** `X-Forwarded-*` and RFC 7239 `Forwarded`; a trusted peer's chain is appended to, its host and protocol are kept. */
+function appendForwarded (out: RawHeaders, received: Map<string, string>, { address, protocol, host }: Peer): void {
+  const node = address.includes(':') ? `"[${address}]"` : address
+  const element = `for=${node};host=${quoted(host)};proto=${protocol}`
+  const append = (name: string, own: string) => { out.push(name, received.has(name) ? `${received.get(name)}, ${own}` : own) }
+  append('forwarded', element)
+  append('x-forwarded-for', address)
+  out.push('x-forwarded-host', received.get('x-forwarded-host') ?? host)
+  out.push('x-forwarded-proto', received.get('x-forwarded-proto') ?? protocol)
+  for (const [name, value] of received) {
+    if (!OWN_FORWARDED.has(name)) out.push(name, value)
+  }
+}
+
+const OWN_FORWARDED = new Set(['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto'])
+
+/** RFC 7239 section 4: a value that is no token is a quoted-string. */
+function quoted (value: string): string {
+  return /^[\w!#$%&'*+.^`|~-]+$/.test(value) ? value : `"${value.replace(/["\\]/g, '\\$&')}"`
+}
+
+/** What the framing and type headers of an upstream answer say. */
+export interface ResponseFacts {
+  /** Flat name/value pairs for `writeHead`. */
+  readonly headers: RawHeaders
+  /** The body ends where its framing says, not merely where the connection does. */
+  readonly delimited: boolean
+  readonly hasLength: boolean
+  /** `text/event-stream`, not compressed: an event can be added to it. */
+  readonly eventStream: boolean
+}
+
+/**
+ * The upstream's answer headers as the client gets them: hop-by-hop ones (also
+ * those that `Connection` lists) removed, the gateway's own in place of the
+ * upstream's of the same name, `vary` joined.
+ */
+export function clientResponseHeaders (raw: Buffer[], own: Record<string, unknown>): ResponseFacts {
+  const received: RawHeaders = new Array(raw.length)
+  for (let i = 0; i < raw.length; i++) received[i] = raw[i]!.toString('latin1')
+  const listed = connectionListed(received)
+  const headers: RawHeaders = []
+  let chunked = false
+  let hasLength = false
+  let eventStream = false
+  let encoded = false
+  let vary: string | undefined
+  for (let i = 0; i < received.length; i += 2) {
+    const name = received[i]!.toLowerCase()
+    const value = received[i + 1]!
+    if (name === 'transfer-encoding') chunked = true
+    if (HOP_BY_HOP.has(name) || RESPONSE_OWN.test(name) || listed?.has(name)) continue
+    if (name === 'content-length') hasLength = true
+    else if (name === 'content-type') eventStream = /^text\/event-stream\b/i.test(value)
+    else if (name === 'content-encoding') encoded = value.toLowerCase() !== 'identity'
+    if (name === 'vary') vary = vary === undefined ? value : `${vary}, ${value}`
+    else if (own[name] === undefined) headers.push(received[i]!, value)
+  }
+  for (const name in own) {
+    const value = own[name]
+    if (name === 'vary' && vary !== undefined) vary = `${vary}, ${String(value)}`
+    else if (Array.isArray(value)) for (const item of value) headers.push(name, String(item))
+    else if (value !== undefined) headers.push(name, String(value))
+  }
+  if (vary !== undefined) headers.push('vary', vary)
+  return { headers, delimited: chunked || hasLength, hasLength, eventStream: eventStream && !encoded }
+}

@@ -1,0 +1,79 @@
+// A client that leaves must stop the upstream's work within 250 ms, whatever
+// the exchange was doing: a GPU second spent on nobody is the costliest bug.
+import t from 'tap'
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
+import { atRest, eventually, post, rawClient, startGateway, startRawUpstream } from '../helper.ts'
+
+const CHUNKED = 'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n'
+const EVENT = 'd\r\ndata: hello\n\n\r\n'
+
+type Upstream = (socket: Socket) => void
+const phases: Record<string, { upstream: Upstream, ready: RegExp }> = {
+  'waiting for the first byte': { upstream: () => {}, ready: /^/ },
+  'head only': { upstream: socket => socket.write(CHUNKED), ready: /\r\n\r\n/ },
+  'mid-stream': {
+    upstream: socket => {
+      socket.write(CHUNKED)
+      const timer = setInterval(() => socket.write(EVENT), 20)
+      socket.once('close', () => clearInterval(timer))
+    },
+    ready: /hello/
+  },
+  'mid-stream, upstream silent': { upstream: socket => socket.write(CHUNKED + EVENT), ready: /hello/ },
+  'plain answer, half sent': { upstream: socket => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf'), ready: /half/ }
+}
+const leavings: Record<string, (socket: Socket) => void> = {
+  FIN: socket => socket.end(),
+  RST: socket => socket.resetAndDestroy()
+}
+
+for (const [phase, { upstream: behave, ready }] of Object.entries(phases)) {
+  for (const [leaving, leave] of Object.entries(leavings)) {
+    t.test(`${phase}, ${leaving}`, async t => {
+      const upstream = await startRawUpstream(t, behave)
+      const gateway = await startGateway(t, { INFERENCE_SERVICE_URL: upstream.url })
+      const client = await rawClient(gateway.port, post('/v1/chat/completions', '{"stream":true}'))
+      await eventually(() => upstream.hits() === 1)
+      await client.until(ready)
+      const closed = once(upstream.sockets[0]!, 'close')
+      const left = performance.now()
+      leave(client.socket)
+      await closed
+      t.ok(performance.now() - left < 250, `aborted after ${Math.round(performance.now() - left)} ms`)
+      await atRest(gateway)
+      t.equal(upstream.sockets.length, 1, 'no connection was opened for the abort')
+      client.socket.destroy()
+    })
+  }
+}
+
+t.test('while queued: the request never reaches the upstream', async t => {
+  const upstream = await startRawUpstream(t, () => {})
+  const gateway = await startGateway(t, { INFERENCE_SERVICE_URL: upstream.url, MAX_CONCURRENT_REQUESTS: '2' })
+  const running = [await rawClient(gateway.port, post('/v1/chat/completions', '{}')), await rawClient(gateway.port, post('/v1/chat/completions', '{}'))]
+  await eventually(() => upstream.hits() === 2)
+  const queued = await rawClient(gateway.port, post('/v1/chat/completions', '{"queued":true}'))
+  await eventually(() => gateway.app.forwarder.underWay === 3)
+  queued.socket.resetAndDestroy()
+  await eventually(() => gateway.app.forwarder.underWay === 2)
+  for (const client of running) client.socket.destroy()
+  await atRest(gateway)
+  t.equal(upstream.hits(), 2)
+  t.notMatch(Buffer.concat(upstream.received).toString(), /queued/)
+})
+
+t.test('while uploading: the upstream never sees a complete body', async t => {
+  const upstream = await startRawUpstream(t, () => {})
+  const gateway = await startGateway(t, { INFERENCE_SERVICE_URL: upstream.url })
+  const whole = post('/v1/chat/completions', `{"model":"m","text":"${'x'.repeat(1_000_000)}"}`)
+  const client = await rawClient(gateway.port, whole.subarray(0, 500_000))
+  await eventually(() => upstream.sockets.length === 1 && upstream.received[0]!.length > 400_000)
+  const closed = once(upstream.sockets[0]!, 'close')
+  const left = performance.now()
+  client.socket.destroy()
+  await closed
+  t.ok(performance.now() - left < 250)
+  t.ok(upstream.received[0]!.length < whole.length)
+  await atRest(gateway)
+})
