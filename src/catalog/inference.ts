@@ -92,15 +92,16 @@ function parse (text: string): unknown {
 
 const REASONS: Record<string, string> = {
   TimeoutError: 'The inference service did not send its list in time.',
+  HTTPParserError: 'The inference service does not speak HTTP.',
   UND_ERR_CONNECT_TIMEOUT: 'The inference service cannot be reached in time.',
   UND_ERR_HEADERS_TIMEOUT: 'The inference service did not answer in time.',
   UND_ERR_BODY_TIMEOUT: 'The inference service fell silent in mid-answer.',
   UND_ERR_SOCKET: 'The inference service closed the connection.'
 }
 
-/** Node's and undici's messages name addresses. */
+/** Node's and undici's messages name addresses; those of this file are plain errors. */
 function plainReason (error: unknown): string {
   const { name, code, message } = error as { name: string, code?: string, message: string }
-  if (code === undefined) return REASONS[name] ?? message
-  return REASONS[code] ?? REASONS[name] ?? `The inference service cannot be used (${code}).`
+  if (name === 'Error' && code === undefined) return message
+  return REASONS[code ?? name] ?? REASONS[name] ?? `The inference service cannot be used (${code ?? name}).`
 }
