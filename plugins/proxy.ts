@@ -1,6 +1,7 @@
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { STATUS_CODES, type OutgoingHttpHeaders } from 'node:http'
 import { bodyDecoder } from '../src/body/decode.ts'
 import type { Config } from '../src/config.ts'
 import type { GatewayError } from '../src/errors.ts'
@@ -31,7 +32,7 @@ const PREFIXES = ['/v1', '/openai/v1']
 
 /**
  * Forwards the listed endpoints to the inference service. @fastify/http-proxy
- * routes, rewrites the prefix and checks the path; the transfer is our own
+ * routes and checks the path; the transfer is our own
  * (src/proxy/exchange.ts), because `reply.from` cannot cancel before the first
  * byte, does not verify TLS, repeats GETs and mixes up errors.
  */
@@ -47,11 +48,11 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
     admission: { maxConcurrent: config.MAX_CONCURRENT_REQUESTS, maxQueued: config.MAX_QUEUED_REQUESTS, queueTimeout: config.QUEUE_TIMEOUT * 1000 },
     connections: {
       origin,
-      connectTimeout: config.UPSTREAM_CONNECT_TIMEOUT * 1000,
       ...(config.UPSTREAM_CA_FILE === undefined ? {} : { ca: trustedAuthorities(config.UPSTREAM_CA_FILE) })
     },
     limits: {
       bodyLimit: config.BODY_LIMIT,
+      connect: config.UPSTREAM_CONNECT_TIMEOUT * 1000,
       firstByte: config.UPSTREAM_FIRST_BYTE_TIMEOUT * 1000,
       idle: config.UPSTREAM_IDLE_TIMEOUT * 1000,
       clientStall: config.CLIENT_STALL_TIMEOUT * 1000
@@ -60,15 +61,17 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
   fastify.decorate('forwarder', forwarder)
   fastify.addHook('onClose', async () => forwarder.destroy())
 
-  function forward (endpoint: Endpoint, request: FastifyRequest, reply: FastifyReply, path: string): void {
+  function forward (endpoint: Endpoint, request: FastifyRequest, reply: FastifyReply): void {
     const raw = request.raw
+    // The listed path, not the one received: whatever way that was written, no other can go upstream.
+    const path = `${basePath}/${endpoint.path}`
     const query = raw.url!.indexOf('?')
     const address = raw.socket.remoteAddress ?? 'unknown'
     const peer = { address, protocol: request.protocol, host: raw.headers.host ?? '', trusted: trust(address, 0) }
     const scanner = scannerFor(endpoint, raw.headers, defaults, policed)
     // Only a body that has to be read is decoded; any other passes as it is.
     const decoder = scanner === undefined ? undefined : bodyDecoder(raw.headers['content-encoding'])
-    forwarder.forward({
+    const exchange = {
       request: raw,
       response: reply.raw,
       body: decoder === undefined ? raw : raw.pipe(decoder),
@@ -76,7 +79,9 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
       ...(policed && endpoint.modelType !== undefined ? { refuseModel: modelPolicy(endpoint.modelType, fastify.catalog) } : {}),
       path: query === -1 ? path : path + raw.url!.slice(query),
       headers: upstreamRequestHeaders(raw.rawHeaders, peer, credentials, request.id, decoder !== undefined)
-    }, new ProxiedReply(reply))
+    }
+    // From here on the answer is the exchange's own affair, its errors included.
+    forwarder.forward(exchange, new ProxiedReply(reply.hijack()))
   }
 
   const endpoints = listEndpoints(config.PROXY_EXTRA_PATHS)
@@ -95,7 +100,7 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
           routes,
           httpMethods: [method],
           config: { ownLog: true },
-          handler: (request, reply, path) => forward(byRoute.get(request.routeOptions.url!)!, request as FastifyRequest, reply as FastifyReply, path)
+          handler: (request, reply) => forward(byRoute.get(request.routeOptions.url!)!, request as FastifyRequest, reply as FastifyReply)
         })
       }
     }
@@ -119,18 +124,22 @@ class ProxiedReply implements ExchangeListener {
   }
 
   onAnswer (): Record<string, unknown> {
-    return this.#reply.hijack().getHeaders()
+    return this.#reply.getHeaders()
   }
 
   onRefused ({ exchange: { request } }: Exchange, error: GatewayError): void {
-    if (request.complete) {
-      this.#reply.send(error)
-      return
-    }
+    const response = this.#reply.raw
+    const { statusCode } = error
     const body = JSON.stringify(error.toBody())
-    const headers = { ...this.onAnswer(), ...error.headers, 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(body), connection: 'close' }
-    this.#reply.raw.writeHead(error.statusCode, headers as never).write(body)
-    lingeringClose(request, this.#reply.raw)
+    const headers: Record<string, unknown> = { ...this.onAnswer(), ...error.headers, 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(body) }
+    if (!request.complete) headers.connection = 'close'
+    // The phrase is named because Node would keep one that it has just refused.
+    response.writeHead(statusCode, STATUS_CODES[statusCode], headers as OutgoingHttpHeaders)
+    if (request.complete) response.end(body)
+    else {
+      response.write(body)
+      lingeringClose(request, response)
+    }
   }
 
   onEnd (exchange: Exchange, outcome: Outcome, error?: GatewayError): void {

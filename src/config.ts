@@ -13,6 +13,9 @@ const count = (minimum: number, value: number, unit = '') => Type.Integer({ mini
 const list = (must: string) => Type.Array(Type.String({ minLength: 1 }), { default: [], must })
 const oneOf = <const T extends string>(values: T[], value: T) => Type.Union(values.map(v => Type.Literal(v)), { default: value, must: `be one of: ${values.join(', ')}` })
 
+// Plain segments, none of them a dot segment; `models` is the catalog's.
+const EXTRA_PATH = '^(?!models(/|$))(?!.*(^|/)\\.{1,2}(/|$))[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*$'
+
 /**
  * Every setting, by its environment name. `must` completes the sentence
  * "NAME must …" for the start-up report. Durations are seconds, decimals allowed.
@@ -39,7 +42,7 @@ export const ConfigSchema = Type.Object({
   CORS_ORIGINS: list('be origins separated by commas'),
   TRUST_PROXY: Type.Union([Type.Boolean(), Type.Integer({ minimum: 0 }), Type.String({ minLength: 1 })], { default: false, must: 'be true, false, a number of hops, or addresses separated by commas' }),
   BODY_LIMIT: count(1, 104857600, ' of bytes'),
-  PROXY_EXTRA_PATHS: Type.Array(Type.String({ pattern: '^[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*$' }), { default: [], must: 'be paths below /v1 separated by commas, such as score or v2/rerank' }),
+  PROXY_EXTRA_PATHS: Type.Array(Type.String({ pattern: EXTRA_PATH }), { default: [], must: 'be paths below /v1 separated by commas, such as score or v2/rerank, and not the catalog\'s models' }),
   UPSTREAM_CONNECT_TIMEOUT: positiveSeconds(5),
   UPSTREAM_FIRST_BYTE_TIMEOUT: positiveSeconds(600),
   UPSTREAM_IDLE_TIMEOUT: positiveSeconds(120),

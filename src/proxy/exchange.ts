@@ -5,7 +5,7 @@ import type { ModelScanner } from '../body/scanner.ts'
 import type { Spool } from '../body/spool.ts'
 import type { Admission } from './admission.ts'
 import type { Connection, Connections } from './connections.ts'
-import { clientResponseHeaders, type RawHeaders } from './headers.ts'
+import { clientResponseHeaders, type RawHeaders, type ResponseFacts } from './headers.ts'
 import { Intake, type IntakeListener } from './intake.ts'
 import { EventBoundary } from './sse.ts'
 import { isTransientConnectError, upstreamError } from './upstream-errors.ts'
@@ -13,6 +13,7 @@ import { isTransientConnectError, upstreamError } from './upstream-errors.ts'
 /** Time and size limits of an exchange; times in milliseconds. */
 export interface ExchangeLimits {
   readonly bodyLimit: number
+  readonly connect: number
   readonly firstByte: number
   readonly idle: number
   readonly clientStall: number
@@ -174,7 +175,7 @@ export class Exchange implements IntakeListener {
     const connection = this.#services.connections.acquire()
     this.#connection = connection
     this.#dispatchedAt = performance.now()
-    this.#arm(this.#services.limits.firstByte)
+    this.#arm(this.#services.limits.connect)
     connection.client.dispatch({
       method: request.method as 'GET' | 'POST',
       path,
@@ -199,6 +200,7 @@ export class Exchange implements IntakeListener {
   onConnect (): void {
     this.#connected = true
     this.#phase = 'waiting'
+    this.#arm(this.#services.limits.firstByte)
   }
 
   onBodySent (): void {
@@ -207,7 +209,8 @@ export class Exchange implements IntakeListener {
 
   onHeaders (status: number, rawHeaders: Buffer[], resume: () => void, statusText: string): boolean {
     if (this.#phase === 'ended') return false
-    if (status >= 100 && status < 200) return true
+    // Informational answers are for the gateway; the final one is still to come. A 101 is final, and nobody asked for it.
+    if (status >= 100 && status < 200 && status !== 101) return true
     if (status < 200 || status > 599) {
       this.#fail(new GatewayError('upstream_invalid_response', { cause: new Error(`status ${status}`) }))
       return false
@@ -215,9 +218,11 @@ export class Exchange implements IntakeListener {
     this.firstByteTime = performance.now() - this.#dispatchedAt
     this.upstreamStatus = status
     this.#resumeUpstream = resume
-    const facts = clientResponseHeaders(rawHeaders, this.#listener.onAnswer(this))
+    let facts: ResponseFacts
     try {
-      this.exchange.response.writeHead(status, statusText, facts.headers)
+      facts = clientResponseHeaders(rawHeaders, this.#listener.onAnswer(this))
+      // undici reads the phrase as UTF-8; Node wants its bytes, one a character.
+      this.exchange.response.writeHead(status, Buffer.from(statusText).toString('latin1'), facts.headers)
     } catch (cause) {
       this.#fail(new GatewayError('upstream_invalid_response', { cause }))
       return false
@@ -317,7 +322,8 @@ export class Exchange implements IntakeListener {
   }
 
   onTimeLimit (): void {
-    this.#fail(new GatewayError('upstream_timeout', this.#phase === 'streaming' ? { message: 'The inference service fell silent in the middle of its answer.' } : {}))
+    if (this.#phase === 'connecting') this.#fail(new GatewayError('upstream_unreachable', { cause: new Error('connect limit') }))
+    else this.#fail(new GatewayError('upstream_timeout', this.#phase === 'streaming' ? { message: 'The inference service fell silent in the middle of its answer.' } : {}))
   }
 
   // ---- endings
