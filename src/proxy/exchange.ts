@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import { GatewayError } from '../errors.ts'
+import { lingeringClose } from '../http/lingering-close.ts'
 import type { ModelScanner } from '../body/scanner.ts'
 import type { Spool } from '../body/spool.ts'
 import type { Admission } from './admission.ts'
@@ -95,6 +96,8 @@ export class Exchange implements IntakeListener {
   #spool: Spool | undefined
   #connection: Connection | undefined
   #connected = false
+  /** The whole request has been handed to the upstream's socket. */
+  #sent = false
   #attempt = 0
   #dispatchedAt = 0
   #holdsSlot = false
@@ -208,6 +211,10 @@ export class Exchange implements IntakeListener {
     this.#timer?.refresh()
   }
 
+  onRequestSent (): void {
+    this.#sent = true
+  }
+
   onHeaders (status: number, rawHeaders: Buffer[], resume: () => void, statusText: string): boolean {
     if (this.#phase === 'ended') return false
     if (status < 200 || status > 599) {
@@ -219,7 +226,10 @@ export class Exchange implements IntakeListener {
     this.#resumeUpstream = resume
     let facts: ResponseFacts
     try {
-      facts = clientResponseHeaders(rawHeaders, this.#listener.onAnswer(this))
+      const own = this.#listener.onAnswer(this)
+      // An answer that comes before the upload's end may end before it, too.
+      if (!this.exchange.request.complete) own.connection = 'close'
+      facts = clientResponseHeaders(rawHeaders, own)
       // undici reads the phrase as UTF-8; Node wants its bytes, one a character.
       this.exchange.response.writeHead(status, Buffer.from(statusText).toString('latin1'), facts.headers)
     } catch (cause) {
@@ -256,16 +266,19 @@ export class Exchange implements IntakeListener {
 
   onComplete (trailers: Buffer[]): void {
     if (this.#phase !== 'streaming') return
-    const { response } = this.exchange
+    const { request, response } = this.exchange
     const connection = this.#connection!
     // undici ends a close-delimited body cleanly on a reset; only the socket knows better.
     if (!this.#delimited && connection.socketError !== undefined) {
       return this.#fail(new GatewayError('upstream_failed', { cause: connection.socketError }))
     }
-    this.#connection = undefined
-    this.#services.connections.release(connection)
+    if (this.#sent) {
+      this.#connection = undefined
+      this.#services.connections.release(connection)
+    }
     if (trailers.length > 0) response.addTrailers(clientTrailers(trailers))
-    response.end()
+    if (request.complete) response.end()
+    else lingeringClose(request, response)
     // The upstream is done; what is left is the reader's, and it may stop reading too.
     if (!response.writableFinished) this.#limitReader()
     this.#end('complete')
@@ -281,6 +294,7 @@ export class Exchange implements IntakeListener {
       this.#timer = setTimeout(() => this.#dispatch(), CONNECT_BACKOFF[this.#attempt - 1])
       return
     }
+    if (this.#phase === 'waiting' && connection.used) this.#services.connections.distrust()
     this.#fail(upstreamError(error, this.#connected))
   }
 
