@@ -7,6 +7,7 @@ import { InferenceModels } from '../src/catalog/inference.ts'
 import { SnapshotFile } from '../src/catalog/snapshot.ts'
 import { staticModels } from '../src/catalog/static.ts'
 import { ConfigError, type Config } from '../src/config.ts'
+import { trustedAuthorities } from '../src/proxy/certificates.ts'
 import { openStore, type ModelStore } from '../src/store/store.ts'
 import { modelsRoutes } from './models.ts'
 
@@ -32,7 +33,7 @@ async function catalogPlugin (app: FastifyInstance, { config }: CatalogOptions):
   const fallback = staticModels(config.CATALOG_FILE)
   const databaseUrl = databaseOf(config)
   const store = databaseUrl === undefined ? null : await openDatabase(databaseUrl)
-  const inference = config.CATALOG_SOURCE === 'inference' ? new InferenceModels(config) : undefined
+  const inference = config.CATALOG_SOURCE === 'inference' ? new InferenceModels(config, { ca: config.UPSTREAM_CA_FILE === undefined ? undefined : trustedAuthorities(config.UPSTREAM_CA_FILE) }) : undefined
   const parts: CatalogParts = {
     source: config.CATALOG_SOURCE,
     fallback,

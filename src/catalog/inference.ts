@@ -17,7 +17,8 @@ export class InferenceModels {
   readonly #agent: Agent
   readonly #deadline: number
 
-  constructor (config: InferenceConfig, deadline = DEADLINE_MS) {
+  /** `ca`: PEM certificates of the authorities to trust; absent: the built-in ones. */
+  constructor (config: InferenceConfig, { ca, deadline = DEADLINE_MS }: { ca?: string[] | undefined, deadline?: number } = {}) {
     const base = config.INFERENCE_SERVICE_URL.replace(/\/+$/, '')
     this.#paths = [`${base}/models`, `${base}/v1/models`]
     this.#headers = {
@@ -27,7 +28,7 @@ export class InferenceModels {
     // A connection of its own, which a busy proxy cannot take away.
     this.#agent = new Agent({
       connections: 1,
-      connect: { timeout: config.UPSTREAM_CONNECT_TIMEOUT * 1000 },
+      connect: { timeout: config.UPSTREAM_CONNECT_TIMEOUT * 1000, ...(ca !== undefined && { ca }) },
       headersTimeout: config.UPSTREAM_FIRST_BYTE_TIMEOUT * 1000,
       bodyTimeout: config.UPSTREAM_IDLE_TIMEOUT * 1000,
       keepAliveTimeout: KEEP_ALIVE_MS,

@@ -1,4 +1,4 @@
-import { DEFAULT_CONTEXT_LENGTH, MODEL_TYPES, type CuratedModel, type Model, type ModelType } from './models.ts'
+import { MODEL_TYPES, type CuratedModel, type Model, type ModelType } from './models.ts'
 
 /** What an inference service says of one of its models. */
 export type ReportedModel = Pick<Model, 'id'> & Partial<Pick<Model, 'name' | 'description' | 'type' | 'provider' | 'contextLength'>>
@@ -108,7 +108,7 @@ export function completed (reported: readonly ReportedModel[], curated: readonly
     const known = byId.get(model.id)
     const type = model.type ?? known?.type ?? 'chat'
     const provider = model.provider ?? known?.provider
-    const contextLength = model.contextLength ?? known?.contextLength ?? (type === 'chat' ? DEFAULT_CONTEXT_LENGTH : undefined)
+    const contextLength = model.contextLength ?? known?.contextLength
     return {
       id: model.id,
       name: model.name ?? known?.name ?? model.id,

@@ -20,7 +20,7 @@ async function listen (t: Test, server: Server): Promise<string> {
 async function service (t: Test, handler: (request: IncomingMessage, response: ServerResponse) => void, { path = '', deadline = 2000, key }: { path?: string, deadline?: number, key?: string } = {}) {
   const hits: IncomingMessage[] = []
   const url = await listen(t, createServer((request, response) => { hits.push(request); handler(request, response) }))
-  const models = new InferenceModels(loadConfig({ ...settings, INFERENCE_SERVICE_URL: url + path, ...(key !== undefined && { INFERENCE_API_KEY: key }) }), deadline)
+  const models = new InferenceModels(loadConfig({ ...settings, INFERENCE_SERVICE_URL: url + path, ...(key !== undefined && { INFERENCE_API_KEY: key }) }), { deadline })
   t.teardown(async () => await models.close())
   return { hits, url, load: async () => await models.load(new AbortController().signal) }
 }
