@@ -14,7 +14,7 @@ export default fp(function health (fastify: FastifyInstance, _options, done) {
   fastify.get('/healthz', {
     schema: {
       operationId: 'getHealth',
-      tags: ['Operation'],
+      tags: ['health'],
       summary: 'The process lives',
       security: [],
       response: { 200: StatusSchema }
@@ -24,13 +24,13 @@ export default fp(function health (fastify: FastifyInstance, _options, done) {
   fastify.get('/readyz', {
     schema: {
       operationId: 'getReadiness',
-      tags: ['Operation'],
+      tags: ['health'],
       summary: 'The catalog can be served, and the process is not shutting down',
       security: [],
       response: { 200: StatusSchema, 503: ErrorSchema }
     }
   }, (_request, reply) => {
-    if (fastify.drain.draining) throw new GatewayError('draining')
+    if (fastify.drain.state === 'refusing') throw new GatewayError('draining')
     reply.send({ status: 'ready' })
   })
   done()

@@ -1,6 +1,8 @@
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { STATUS_CODES, type OutgoingHttpHeaders } from 'node:http'
+import { bodyDecoder } from '../src/body/decode.ts'
 import type { Config } from '../src/config.ts'
 import type { GatewayError } from '../src/errors.ts'
 import { lingeringClose } from '../src/http/lingering-close.ts'
@@ -11,6 +13,7 @@ import type { Exchange, ExchangeListener, Outcome } from '../src/proxy/exchange.
 import { Forwarder } from '../src/proxy/forwarder.ts'
 import { upstreamRequestHeaders, type Credentials } from '../src/proxy/headers.ts'
 import { scannerFor, type DefaultModels } from '../src/proxy/scanners.ts'
+import { modelPolicy } from '../src/proxy/policy.ts'
 import { upstreamTarget } from '../src/proxy/target.ts'
 
 declare module 'fastify' {
@@ -29,13 +32,14 @@ const PREFIXES = ['/v1', '/openai/v1']
 
 /**
  * Forwards the listed endpoints to the inference service. @fastify/http-proxy
- * routes, rewrites the prefix and checks the path; the transfer is our own
+ * routes and checks the path; the transfer is our own
  * (src/proxy/exchange.ts), because `reply.from` cannot cancel before the first
  * byte, does not verify TLS, repeats GETs and mixes up errors.
  */
 export default fp(async function proxy (fastify: FastifyInstance, { config, trust }: ProxyOptions) {
   const { origin, basePath } = upstreamTarget(config.INFERENCE_SERVICE_URL)
   const defaults = defaultModels(config)
+  const policed = config.MODEL_POLICY === 'catalog'
   const credentials: Credentials = {
     authorization: config.INFERENCE_API_KEY === undefined ? undefined : `Bearer ${config.INFERENCE_API_KEY}`,
     stripClientKeys: config.API_KEYS.length > 0
@@ -44,11 +48,11 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
     admission: { maxConcurrent: config.MAX_CONCURRENT_REQUESTS, maxQueued: config.MAX_QUEUED_REQUESTS, queueTimeout: config.QUEUE_TIMEOUT * 1000 },
     connections: {
       origin,
-      connectTimeout: config.UPSTREAM_CONNECT_TIMEOUT * 1000,
       ...(config.UPSTREAM_CA_FILE === undefined ? {} : { ca: trustedAuthorities(config.UPSTREAM_CA_FILE) })
     },
     limits: {
       bodyLimit: config.BODY_LIMIT,
+      connect: config.UPSTREAM_CONNECT_TIMEOUT * 1000,
       firstByte: config.UPSTREAM_FIRST_BYTE_TIMEOUT * 1000,
       idle: config.UPSTREAM_IDLE_TIMEOUT * 1000,
       clientStall: config.CLIENT_STALL_TIMEOUT * 1000
@@ -57,39 +61,51 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
   fastify.decorate('forwarder', forwarder)
   fastify.addHook('onClose', async () => forwarder.destroy())
 
-  function forward (endpoint: Endpoint, request: FastifyRequest, reply: FastifyReply, path: string): void {
+  function forward (endpoint: Endpoint, request: FastifyRequest, reply: FastifyReply): void {
     const raw = request.raw
+    // The listed path, not the one received: whatever way that was written, no other can go upstream.
+    const path = `${basePath}/${endpoint.path}`
     const query = raw.url!.indexOf('?')
     const address = raw.socket.remoteAddress ?? 'unknown'
     const peer = { address, protocol: request.protocol, host: raw.headers.host ?? '', trusted: trust(address, 0) }
-    forwarder.forward({
+    const scanner = scannerFor(endpoint, raw.headers, defaults, policed)
+    // Only a body that has to be read is decoded; any other passes as it is.
+    const decoder = scanner === undefined ? undefined : bodyDecoder(raw.headers['content-encoding'])
+    const exchange = {
       request: raw,
       response: reply.raw,
-      body: raw,
-      scanner: scannerFor(endpoint, raw.headers, defaults),
+      body: decoder === undefined ? raw : raw.pipe(decoder),
+      scanner,
+      ...(policed && endpoint.modelType !== undefined ? { refuseModel: modelPolicy(endpoint.modelType, fastify.catalog) } : {}),
       path: query === -1 ? path : path + raw.url!.slice(query),
-      headers: upstreamRequestHeaders(raw.rawHeaders, peer, credentials, request.id, false)
-    }, new ProxiedReply(reply))
+      headers: upstreamRequestHeaders(raw.rawHeaders, peer, credentials, request.id, decoder !== undefined)
+    }
+    // From here on the answer is the exchange's own affair, its errors included.
+    forwarder.forward(exchange, new ProxiedReply(reply.hijack()))
   }
 
   const endpoints = listEndpoints(config.PROXY_EXTRA_PATHS)
-  for (const prefix of PREFIXES) {
-    const byRoute = new Map(endpoints.map(endpoint => [`${prefix}/${endpoint.path}`, endpoint]))
-    for (const method of ['GET', 'POST'] as const) {
-      const routes = endpoints.filter(endpoint => endpoint.methods.includes(method)).map(endpoint => `/${endpoint.path}`)
-      if (routes.length === 0) continue
-      await fastify.register(httpProxy, {
-        upstream: origin,
-        prefix,
-        rewritePrefix: basePath,
-        routes,
-        httpMethods: [method],
-        config: { ownLog: true },
-        handler: (request, reply, path) => forward(byRoute.get(request.routeOptions.url!)!, request as FastifyRequest, reply as FastifyReply, path)
-      })
+  fastify.register(async function endpointRoutes (scope) {
+    // http-proxy passes bodies through by a catch-all parser; Fastify's own for text would read those first.
+    scope.removeContentTypeParser('text/plain')
+    for (const prefix of PREFIXES) {
+      const byRoute = new Map(endpoints.map(endpoint => [`${prefix}/${endpoint.path}`, endpoint]))
+      for (const method of ['GET', 'POST'] as const) {
+        const routes = endpoints.filter(endpoint => endpoint.methods.includes(method)).map(endpoint => `/${endpoint.path}`)
+        if (routes.length === 0) continue
+        await scope.register(httpProxy, {
+          upstream: origin,
+          prefix,
+          rewritePrefix: basePath,
+          routes,
+          httpMethods: [method],
+          config: { ownLog: true },
+          handler: (request, reply) => forward(byRoute.get(request.routeOptions.url!)!, request as FastifyRequest, reply as FastifyReply)
+        })
+      }
     }
-  }
-}, { name: 'proxy', dependencies: ['errors'] })
+  })
+}, { name: 'proxy', dependencies: ['errors', 'catalog'] })
 
 function defaultModels (config: Config): DefaultModels {
   return {
@@ -108,18 +124,22 @@ class ProxiedReply implements ExchangeListener {
   }
 
   onAnswer (): Record<string, unknown> {
-    return this.#reply.hijack().getHeaders()
+    return this.#reply.getHeaders()
   }
 
   onRefused ({ exchange: { request } }: Exchange, error: GatewayError): void {
-    if (request.complete) {
-      this.#reply.send(error)
-      return
-    }
+    const response = this.#reply.raw
+    const { statusCode } = error
     const body = JSON.stringify(error.toBody())
-    const headers = { ...this.onAnswer(), ...error.headers, 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(body), connection: 'close' }
-    this.#reply.raw.writeHead(error.statusCode, headers as never).write(body)
-    lingeringClose(request, this.#reply.raw)
+    const headers: Record<string, unknown> = { ...this.onAnswer(), ...error.headers, 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(body) }
+    if (!request.complete) headers.connection = 'close'
+    // The phrase is named because Node would keep one that it has just refused.
+    response.writeHead(statusCode, STATUS_CODES[statusCode], headers as OutgoingHttpHeaders)
+    if (request.complete) response.end(body)
+    else {
+      response.write(body)
+      lingeringClose(request, response)
+    }
   }
 
   onEnd (exchange: Exchange, outcome: Outcome, error?: GatewayError): void {

@@ -1,6 +1,8 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import catalog from '../plugins/catalog.ts'
+import cors from '../plugins/cors.ts'
+import docs from '../plugins/docs.ts'
 import drain from '../plugins/drain.ts'
 import errors, { errorOptions } from '../plugins/errors.ts'
 import health from '../plugins/health.ts'
@@ -13,6 +15,7 @@ import securityHeaders from '../plugins/security-headers.ts'
 import type { Config } from './config.ts'
 import { requestId } from './http/request-id.ts'
 import { compileTrust } from './http/trust.ts'
+import { listEndpoints } from './proxy/endpoints.ts'
 
 /** What needs none of API_KEYS; /admin has a key of its own. */
 const OPEN_ROUTES = ['/healthz', '/readyz', '/docs', '/docs/*', '/openapi.json', '/admin/*']
@@ -44,10 +47,12 @@ export async function buildApp (config: Config): Promise<FastifyInstance> {
   await app.register(drain)
 
   await app.register(securityHeaders)
+  await app.register(cors, { origins: config.CORS_ORIGINS })
   await app.register(keys, { keys: config.API_KEYS, except: OPEN_ROUTES })
   await app.register(rateLimit, { perMinute: config.RATE_LIMIT, keyed: config.API_KEYS.length > 0 })
 
-  // open to all
+  // open to all; the docs come before the routes that they show
+  await app.register(docs, { endpoints: listEndpoints(config.PROXY_EXTRA_PATHS) })
   await app.register(health)
 
   // behind API_KEYS

@@ -431,11 +431,11 @@ function png (size: number, seed: string): Buffer {
   const tint = crc32(seed) & 255
   const rows = Buffer.alloc(size * (size * 3 + 1))
   for (let y = 0, at = 0; y < size; y++) {
-    at++ // filter byte: none
+    rows[at++] = 1 // filter "sub": each pixel as its difference to the one on its left
     for (let x = 0; x < size; x++) {
-      rows[at++] = x * 255 / size
-      rows[at++] = y * 255 / size
-      rows[at++] = tint
+      rows[at++] = x === 0 ? 0 : 255 / size
+      rows[at++] = x === 0 ? y * 255 / size : 0
+      rows[at++] = x === 0 ? tint : 0
     }
   }
   const chunk = (type: string, data: Buffer) => {

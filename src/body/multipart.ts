@@ -1,9 +1,472 @@
-import type { ModelScanner } from './scanner.ts'
-export function boundaryOf (t: string): string { return t }
+import { GatewayError } from '../errors.ts'
+import { MODEL_LIMIT, type ModelScanner } from './scanner.ts'
+
+const DASH = 0x2d
+const CR = 0x0d
+const LF = 0x0a
+const SPACE = 0x20
+const TAB = 0x09
+
+/** Bytes of one part's headers; Node and busboy allow as much for all headers of a message. */
+const HEADER_LIMIT = 16 * 1024
+/** Transport padding behind a delimiter; RFC 2046 forbids composers to make any. */
+const PADDING_LIMIT = 256
+const EMPTY = Buffer.alloc(0)
+const CRLF = Buffer.from('\r\n')
+const HEADERS_END = Buffer.from('\r\n\r\n')
+
+function invalid (message: string): GatewayError {
+  return new GatewayError('invalid_multipart', { message })
+}
+
+const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+const FIELD = new RegExp(`(${TOKEN}):`, 'y')
+const TYPE = new RegExp(`[ \\t]*(${TOKEN}(?:/${TOKEN})?)[ \\t]*`, 'y')
+// Each alternative begins with another character, so none is tried twice: a
+// header of 16 KiB cannot make this backtrack more than once over it.
+const PARAMETER = new RegExp(`;[ \\t]*(?:(${TOKEN})=(?:"((?:[^"\\\\]|\\\\.)*)"|([^"; \\t]*(?:[ \\t]+[^"; \\t]+)*)))?[ \\t]*`, 'y')
+const IS_TOKEN = new RegExp(`^${TOKEN}$`)
+// eslint-disable-next-line no-control-regex
+const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/
+
+interface Parameter { name: string, value: string, quoted: boolean }
+
+/**
+ * The value and parameters of a Content-Type or Content-Disposition, quoted
+ * values still escaped. Where parsers disagree on where a value ends, none is
+ * guessed: text behind a quoted value, a quote in an unquoted one, and `\\"`,
+ * which busboy reads as a backslash and the end, python-multipart (0.0.32,
+ * _parseparam) as an escaped quote.
+ */
+function parametersOf (header: string): { type: string, parameters: Parameter[] } {
+  TYPE.lastIndex = 0
+  const type = TYPE.exec(header)?.[1]
+  if (type === undefined || header.includes('\\\\"')) throw invalid('The request body has a malformed multipart header.')
+  const parameters: Parameter[] = []
+  for (let at = TYPE.lastIndex; at < header.length; at = PARAMETER.lastIndex) {
+    PARAMETER.lastIndex = at
+    const match = PARAMETER.exec(header)
+    if (match === null) throw invalid('The request body has a malformed multipart header.')
+    const [, name, quoted, unquoted] = match
+    // An empty parameter, as a trailing semicolon makes one.
+    if (name === undefined) continue
+    parameters.push({ name: name.toLowerCase(), value: quoted ?? unquoted!, quoted: quoted !== undefined })
+  }
+  return { type: type.toLowerCase(), parameters }
+}
+
+/**
+ * The `boundary` of a multipart Content-Type (RFC 2046, section 5.1.1).
+ *
+ * Unquoted it may hold what RFC 2046 allows and RFC 9110 would have quoted (`=`,
+ * `/`, `:`), for that is what mail-derived clients send. Twice, or in pieces
+ * (`boundary*0`, RFC 2231), it is refused: parsers disagree on which one holds.
+ * @throws {GatewayError} `invalid_multipart`
+ */
+export function boundaryOf (contentType: string): string {
+  const found = parametersOf(contentType).parameters.filter(({ name }) => name.startsWith('boundary'))
+    .filter(({ name }) => name === 'boundary' || name.startsWith('boundary*'))
+  const [boundary] = found
+  if (found.length !== 1 || boundary!.name !== 'boundary') throw invalid('The content type has no boundary, or more than one.')
+  const { value, quoted } = boundary!
+  const wellFormed = /^[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]$/.test(value) && (quoted || !value.includes(' '))
+  if (!wellFormed) throw invalid('The content type has a malformed boundary.')
+  return value
+}
+
+/** What a part's headers make of it, for the model's sake. */
+type Part = 'other' | 'model' | 'model file'
+
+/**
+ * Reads a part's headers: the block from the delimiter line's CRLF to its empty line.
+ *
+ * Only the `name` of the Content-Disposition counts (RFC 7578, section 4.2), as
+ * busboy 1.6 and python-multipart 0.0.32 (Starlette, so vLLM and SGLang) read it:
+ * backslash escapes only a quote or itself, percent signs mean themselves. Where
+ * those two or others would read different names, the body is refused rather than
+ * the model guessed:
+ * - `name*` (forbidden by RFC 7578): both ignore it, Go and older
+ *   python-multipart decode it, Starlette refuses a part that has no other name;
+ * - two names, or two Content-Dispositions: busboy takes the first, Starlette the last;
+ * - `name="mo\del"`: `model` by RFC 822, `mo\del` to both;
+ * - `attachment; name="model"`: a field to Starlette, nothing to busboy.
+ *
+ * A `model` part with a filename names a model all the same, one that is no
+ * string: a second part beside it would leave the choice to the upstream.
+ */
+function partOf (block: string): Part {
+  // obs-fold (RFC 9112, section 5.2): busboy unfolds, python-multipart refuses.
+  const lines = block.replace(/\r\n[ \t]+/g, ' ').split('\r\n')
+  let disposition: string | undefined
+  for (let i = 1; i < lines.length; i++) {
+    const line = lines[i]!
+    FIELD.lastIndex = 0
+    const name = FIELD.exec(line)?.[1]
+    // A line that begins like a delimiter is one to RFC 2046 and a header to parsers.
+    if (name === undefined || line.startsWith('--') || CONTROL.test(line)) throw invalid('The request body has a malformed part header.')
+    if (name.toLowerCase() !== 'content-disposition') continue
+    if (disposition !== undefined) throw invalid('The request body has a part with two Content-Disposition headers.')
+    disposition = line.slice(FIELD.lastIndex)
+  }
+  // A fold directly behind the delimiter line belongs to no header.
+  if (lines[0] !== '') throw invalid('The request body has a malformed part header.')
+  return disposition === undefined ? 'other' : partOfDisposition(disposition)
+}
+
+function partOfDisposition (disposition: string): Part {
+  const { type, parameters } = parametersOf(disposition)
+  const names = parameters.filter(({ name }) => name === 'name' || name.startsWith('name*'))
+  const [only] = names
+  if (only === undefined) return 'other'
+  const { name, value, quoted } = only
+  if (names.length > 1 || name !== 'name') throw invalid('The request body has a part with more than one name.')
+  if (!quoted && value !== '' && !IS_TOKEN.test(value)) throw invalid('The request body has a part with a malformed name.')
+  if (value.replace(/\\(.)/g, '$1') !== 'model') return 'other'
+  if (value !== 'model' || type !== 'form-data') throw invalid('The request body has a part whose name is ambiguous.')
+  return parameters.some(({ name }) => name === 'filename' || name.startsWith('filename*')) ? 'model file' : 'model'
+}
+
+const SEARCH = 0
+const TAIL = 1
+const HEADERS = 2
+const CLOSED = 3
+const EPILOGUE = 4
+const BROKEN = 5
+
+/**
+ * What follows `CRLF--boundary` makes it a delimiter line (padding, CRLF), the
+ * close delimiter (`--`) or, with anything else, content: `--boundaryX` is how
+ * busboy, python-multipart and Go read it, though RFC 2046 lets a prefix do. A
+ * bare LF behind the boundary is refused: a delimiter to lax parsers only.
+ */
+const AFTER_BOUNDARY = 0
+const AFTER_DASH = 1
+const AFTER_PADDING = 2
+const AFTER_CR = 3
+const NEXT_PART = 4
+const CLOSE = 5
+const CONTENT = 6
+const BARE_LF = 7
+const CLASSES = [DASH, SPACE, TAB, CR, LF]
+const TAILS = [
+  // dash, space, tab, CR, LF, other
+  [AFTER_DASH, AFTER_PADDING, AFTER_PADDING, AFTER_CR, BARE_LF, CONTENT],
+  [CLOSE, CONTENT, CONTENT, CONTENT, CONTENT, CONTENT],
+  [CONTENT, AFTER_PADDING, AFTER_PADDING, AFTER_CR, BARE_LF, CONTENT],
+  [CONTENT, CONTENT, CONTENT, CONTENT, NEXT_PART, CONTENT]
+] as const
+
+/**
+ * The scanner for a multipart/form-data body (RFC 7578, RFC 2046). Lines end in
+ * CRLF, as busboy and python-multipart want it: a body with bare LFs has no
+ * delimiters, and is refused. Preamble, epilogue, parts and file bytes pass unchanged.
+ */
 export class MultipartModelScanner implements ModelScanner {
-  settled = true; delta = 0; model = undefined
-  readonly boundary: string
-  constructor (_model: string | undefined, boundary: string) { this.boundary = boundary }
-  write (c: Buffer) { return [c] }
-  end () { return [] }
+  settled: boolean
+  delta = 0
+  model: string | null | undefined = undefined
+
+  private readonly defaultModel: string | undefined
+  /** `CRLF--boundary`. Its CR occurs nowhere else in it, so a failed match never overlaps another. */
+  private readonly delimiter: Buffer
+  private state = SEARCH
+  private chunk: Buffer = EMPTY
+  private out: Buffer[] = []
+  /** Bytes of the chunk before this have been sent on. */
+  private sent = 0
+  private named = false
+  /** The open part is the model's: its content is the name. */
+  private inModel = false
+  /** The first bytes of the model's name, or the last ones of the preamble, as Latin-1. */
+  private text = ''
+  /** No delimiter has been seen. */
+  private preamble = true
+
+  /**
+   * A candidate is what may turn out to be a delimiter. It is held back, for what
+   * is put in goes before it: `carry` from earlier chunks, then from `start` on.
+   */
+  private candidate = true
+  private carry: Buffer | undefined = EMPTY
+  private start = 0
+  /** How much of the delimiter has matched. The body may begin with one, less its CRLF. */
+  private matched = CRLF.length
+  /** The candidate has no CRLF of its own: it stands where the body, or a part's content, begins. */
+  private bare: 'body' | 'part' | undefined = 'body'
+  private tail = AFTER_BOUNDARY
+  private padding = 0
+
+  /** The headers of a part that a chunk boundary cuts, from the delimiter line's CRLF on. */
+  private headers: Buffer | undefined
+  private headersLength = 0
+
+  constructor (defaultModel: string | undefined, boundary: string) {
+    this.defaultModel = defaultModel
+    this.delimiter = Buffer.from(`\r\n--${boundary}`, 'latin1')
+    this.settled = defaultModel === undefined
+  }
+
+  write (chunk: Buffer): Buffer[] {
+    this.chunk = chunk
+    this.out = []
+    this.sent = 0
+    this.start = 0
+    try {
+      for (let at = 0; at < chunk.length;) at = this.step(at)
+    } catch (error) {
+      this.state = BROKEN
+      throw error
+    }
+    if (this.candidate) this.hold()
+    else this.emit(chunk.length)
+    const { out } = this
+    this.chunk = EMPTY
+    this.out = []
+    return out
+  }
+
+  end (): Buffer[] {
+    const { state } = this
+    this.state = BROKEN
+    if (state !== CLOSED && state !== EPILOGUE) throw invalid('The request body ends before its closing boundary.')
+    return []
+  }
+
+  private step (at: number): number {
+    switch (this.state) {
+      case SEARCH: return this.candidate ? this.match(at) : this.search(at)
+      case TAIL: return this.readTail(at)
+      case HEADERS: return this.readHeaders(at)
+      case CLOSED: return this.readPadding(at)
+      case EPILOGUE: return this.chunk.length
+      default: throw new GatewayError('invalid_multipart')
+    }
+  }
+
+  private search (at: number): number {
+    const { chunk, delimiter } = this
+    const found = chunk.indexOf(delimiter, at)
+    if (found >= 0) {
+      this.keep(chunk, at, found)
+      this.candidate = true
+      this.start = found
+      this.expectTail()
+      return found + delimiter.length
+    }
+    const cut = this.cutDelimiter(at)
+    this.keep(chunk, at, cut)
+    if (cut < chunk.length) {
+      this.candidate = true
+      this.start = cut
+      this.matched = chunk.length - cut
+    }
+    return chunk.length
+  }
+
+  /** Where the chunk's end may cut a delimiter; the chunk's length where it does not. */
+  private cutDelimiter (from: number): number {
+    const { chunk, delimiter } = this
+    const { length } = chunk
+    for (let i = length - 1, first = Math.max(from, length - delimiter.length + 1); i >= first; i--) {
+      if (chunk[i] === CR) return chunk.compare(delimiter, 0, length - i, i, length) === 0 ? i : length
+    }
+    return length
+  }
+
+  private match (from: number): number {
+    const { chunk, delimiter } = this
+    let at = from
+    let { matched } = this
+    while (at < chunk.length && matched < delimiter.length && chunk[at] === delimiter[matched]) {
+      at++
+      matched++
+    }
+    this.matched = matched
+    if (matched === delimiter.length) this.expectTail()
+    else if (at < chunk.length) this.reject(at)
+    return at
+  }
+
+  private expectTail (): void {
+    this.state = TAIL
+    this.tail = AFTER_BOUNDARY
+    this.padding = 0
+  }
+
+  private readTail (from: number): number {
+    for (let at = from; at < this.chunk.length; at++) {
+      const kind = CLASSES.indexOf(this.chunk[at]!)
+      const tail = TAILS[this.tail]!.at(kind)!
+      switch (tail) {
+        case CONTENT: return this.reject(at)
+        case NEXT_PART: return this.nextPart(at + 1)
+        case CLOSE: return this.close(at + 1)
+        case BARE_LF: throw invalid('The request body has a boundary whose line ends without CR.')
+        case AFTER_PADDING:
+          if (++this.padding > PADDING_LIMIT) throw invalid('The request body has a boundary with too much white space behind it.')
+      }
+      this.tail = tail
+    }
+    return this.chunk.length
+  }
+
+  /** The candidate is content after all. */
+  private reject (at: number): number {
+    const { chunk, carry, start } = this
+    // To busboy a longer line ends the part: a name that holds one would be two names.
+    if (this.inModel && this.state === TAIL) throw invalid('The request body has its boundary in the model\'s name.')
+    if (carry !== undefined) {
+      this.keep(carry, 0, carry.length)
+      if (carry.length > 0) this.out.push(carry)
+    }
+    this.keep(chunk, start, at)
+    this.forget()
+    this.state = SEARCH
+    return at
+  }
+
+  /** The candidate is a delimiter; what is put in goes before it. */
+  private accept (insertion: Buffer | undefined): void {
+    const { carry, start } = this
+    if (this.bare === 'part') throw invalid('The request body has a part without content whose boundary has no line of its own.')
+    if (insertion !== undefined) {
+      if (carry === undefined) this.emit(start)
+      this.out.push(insertion)
+      this.delta += insertion.length
+      this.settled = true
+      this.model = this.defaultModel
+    }
+    if (carry !== undefined && carry.length > 0) this.out.push(carry)
+    this.forget()
+    this.preamble = false
+  }
+
+  private forget (): void {
+    this.candidate = false
+    this.carry = undefined
+    this.bare = undefined
+  }
+
+  private nextPart (at: number): number {
+    this.accept(this.endPart())
+    this.state = HEADERS
+    return at
+  }
+
+  private close (at: number): number {
+    const filled = this.endPart()
+    this.accept(this.named || this.defaultModel === undefined ? filled : this.modelPart(this.defaultModel))
+    this.state = CLOSED
+    return at
+  }
+
+  /** Reads the model off the part that ends; returns what fills it where it is empty. */
+  private endPart (): Buffer | undefined {
+    if (!this.inModel) return undefined
+    this.inModel = false
+    if (this.text === '') return this.defaultModel === undefined ? undefined : Buffer.from(this.defaultModel)
+    this.model = Buffer.from(this.text, 'latin1').toString()
+    return undefined
+  }
+
+  private modelPart (model: string): Buffer {
+    const dashed = this.delimiter.toString('latin1', CRLF.length)
+    const part = `${dashed}\r\nContent-Disposition: form-data; name="model"\r\n\r\n${model}`
+    // The CRLF before a delimiter belongs to it: a body that begins with its close
+    // delimiter has none, and needs it behind the part.
+    return Buffer.from(this.bare === 'body' ? `${part}\r\n` : `\r\n${part}`)
+  }
+
+  private readHeaders (at: number): number {
+    const { chunk } = this
+    if (this.headersLength === 0 && at >= CRLF.length) {
+      const from = at - CRLF.length
+      const end = chunk.indexOf(HEADERS_END, from)
+      if (end >= 0 && end - from <= HEADER_LIMIT) return this.openPart(chunk.toString('latin1', from, end), end + HEADERS_END.length)
+    }
+    return this.collectHeaders(at)
+  }
+
+  private collectHeaders (at: number): number {
+    const headers = this.headers ??= Buffer.allocUnsafeSlow(HEADER_LIMIT + HEADERS_END.length)
+    if (this.headersLength === 0) this.headersLength = CRLF.copy(headers)
+    const before = this.headersLength
+    this.headersLength += this.chunk.copy(headers, before, at)
+    const end = headers.subarray(0, this.headersLength).indexOf(HEADERS_END, Math.max(0, before - HEADERS_END.length + 1))
+    if (end >= 0) {
+      this.headersLength = 0
+      return this.openPart(headers.toString('latin1', 0, end), at + end + HEADERS_END.length - before)
+    }
+    if (this.headersLength === headers.length) throw invalid('The request body has a part whose headers are too long.')
+    return this.chunk.length
+  }
+
+  private openPart (block: string, at: number): number {
+    const part = partOf(block)
+    if (part !== 'other') {
+      if (this.named) throw new GatewayError('duplicate_model')
+      this.named = true
+      if (part === 'model') {
+        this.inModel = true
+        this.text = ''
+      } else {
+        this.settled = true
+        this.model = null
+      }
+    }
+    // The empty line's CRLF may be meant as a delimiter's: a part without content,
+    // to RFC 2046 and Go, and the beginning of the content to python-multipart.
+    this.bare = 'part'
+    this.candidate = true
+    this.start = at
+    this.matched = CRLF.length
+    this.state = SEARCH
+    return at
+  }
+
+  /** Behind the close delimiter: python-multipart and busboy end there, Go wants a whole line. */
+  private readPadding (from: number): number {
+    for (let at = from; at < this.chunk.length; at++) {
+      const byte = this.chunk[at]!
+      if (byte === CR || byte === LF) {
+        this.state = EPILOGUE
+        return this.chunk.length
+      }
+      if (byte !== SPACE && byte !== TAB) throw invalid('The request body has text on the line of its closing boundary.')
+    }
+    return this.chunk.length
+  }
+
+  /** Content: kept where it is the model's name, as far as it is long enough to tell. */
+  private keep (bytes: Buffer, from: number, to: number): void {
+    if (to <= from) return
+    if (this.preamble) this.checkPreamble(bytes.subarray(from, to))
+    if (!this.inModel) return
+    this.settled = true
+    const room = MODEL_LIMIT - this.text.length
+    if (room > 0) this.text += bytes.toString('latin1', from, Math.min(to, from + room))
+  }
+
+  /** python-multipart takes `--boundary` for the first delimiter in mid-line too. */
+  private checkPreamble (bytes: Buffer): void {
+    const dashed = this.delimiter.toString('latin1', CRLF.length)
+    const seam = this.text + bytes.toString('latin1', 0, dashed.length)
+    if (seam.includes(dashed) || bytes.includes(dashed, 0, 'latin1')) throw invalid('The request body has its boundary in the preamble.')
+    this.text = (this.text + bytes.toString('latin1', Math.max(0, bytes.length - dashed.length))).slice(1 - dashed.length)
+  }
+
+  private hold (): void {
+    if (this.carry === undefined) {
+      this.emit(this.start)
+      this.carry = Buffer.from(this.chunk.subarray(this.start))
+    } else {
+      this.carry = Buffer.concat([this.carry, this.chunk])
+    }
+  }
+
+  private emit (to: number): void {
+    const { chunk, sent } = this
+    if (to > sent) this.out.push(sent === 0 && to === chunk.length ? chunk : chunk.subarray(sent, to))
+    this.sent = to
+  }
 }

@@ -1,10 +1,9 @@
 import { Client, buildConnector } from 'undici'
 import type { Socket } from 'node:net'
+import { InformationalFilter } from './informational.ts'
 
 export interface ConnectionSettings {
   readonly origin: string
-  /** Milliseconds until a connect is given up. */
-  readonly connectTimeout: number
   /** PEM certificates of the authorities to trust; absent: the built-in ones. */
   readonly ca?: string[]
 }
@@ -19,6 +18,9 @@ export class Connection {
   socketError: Error | undefined
   inUse = true
 
+  #socket: Socket | undefined
+  #informational: InformationalFilter | undefined
+
   constructor (origin: string, connect: buildConnector.connector, onDisconnect: (connection: Connection) => void) {
     this.client = new Client(origin, {
       pipelining: 1,
@@ -26,16 +28,27 @@ export class Connection {
       headersTimeout: 0,
       bodyTimeout: 0,
       maxHeaderSize: 65536,
-      connect: (options, callback) => connect(options, (...outcome) => {
-        if (outcome[1] !== null) this.#watch(outcome[1])
-        callback(...outcome)
-      })
+      // The connector returns the socket that it opens; its type does not say so.
+      connect: (options, callback) => this.#watch(connect(options, callback) as unknown as Socket)
     })
     this.client.on('disconnect', () => onDisconnect(this))
   }
 
-  // Before undici's own listener: that one may end the response on a reset.
+  /** A request is about to be sent on it. */
+  onRequest (): void {
+    this.#informational!.expectHead()
+  }
+
+  /** Closes the socket at once, also one that is not connected yet: undici leaves that to its connect limit. */
+  destroy (): void {
+    this.client.destroy(noop)
+    this.#socket?.destroy()
+  }
+
+  // Listens before undici does: its own listener may end the response on a reset.
   #watch (socket: Socket): void {
+    this.#socket = socket
+    this.#informational = new InformationalFilter(socket)
     this.socketError = undefined
     socket.on('error', error => { this.socketError = error })
   }
@@ -55,9 +68,10 @@ export class Connections {
   // Last in, first out: the warmest socket is used again, the others run into their keep-alive limit.
   readonly #idle: Connection[] = []
 
-  constructor ({ origin, connectTimeout, ca }: ConnectionSettings) {
+  constructor ({ origin, ca }: ConnectionSettings) {
     this.#origin = origin
-    this.#connect = buildConnector({ timeout: connectTimeout, ...(ca === undefined ? {} : { ca }) })
+    // 0: no limit but the exchange's.
+    this.#connect = buildConnector({ timeout: 0, ...(ca === undefined ? {} : { ca }) })
   }
 
   /** Connections open or opening, in use or idle. */
@@ -83,7 +97,7 @@ export class Connections {
   /** Closes the connection at once, and with it the request that it carries. */
   discard (connection: Connection): void {
     this.#all.delete(connection)
-    connection.client.destroy(noop)
+    connection.destroy()
   }
 
   /** Closes every connection at once. */

@@ -2,9 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import { GatewayError } from '../errors.ts'
 import type { ModelScanner } from '../body/scanner.ts'
+import type { Spool } from '../body/spool.ts'
 import type { Admission } from './admission.ts'
 import type { Connection, Connections } from './connections.ts'
-import { clientResponseHeaders, type RawHeaders } from './headers.ts'
+import { clientResponseHeaders, clientTrailers, type RawHeaders, type ResponseFacts } from './headers.ts'
 import { Intake, type IntakeListener } from './intake.ts'
 import { EventBoundary } from './sse.ts'
 import { isTransientConnectError, upstreamError } from './upstream-errors.ts'
@@ -12,6 +13,7 @@ import { isTransientConnectError, upstreamError } from './upstream-errors.ts'
 /** Time and size limits of an exchange; times in milliseconds. */
 export interface ExchangeLimits {
   readonly bodyLimit: number
+  readonly connect: number
   readonly firstByte: number
   readonly idle: number
   readonly clientStall: number
@@ -33,6 +35,8 @@ export interface ExchangeRequest {
   /** The request's body as the upstream shall read it: the request itself, or its decoded form. */
   readonly body: Readable
   readonly scanner: ModelScanner | undefined
+  /** The policy on models: the refusal of a model that may not be used, before anything is sent. Absent: any may. */
+  readonly refuseModel?: (model: string | null | undefined) => GatewayError | undefined
   /** Path and query upstream. */
   readonly path: string
   /** Without framing headers. */
@@ -88,6 +92,7 @@ export class Exchange implements IntakeListener {
   #phase: Phase = 'intake'
   #intake: Intake | undefined
   #body: Buffer | undefined
+  #spool: Spool | undefined
   #connection: Connection | undefined
   #connected = false
   #attempt = 0
@@ -119,7 +124,7 @@ export class Exchange implements IntakeListener {
       return this.#refuse(new GatewayError('body_too_large', { message: `The request body is larger than ${this.#services.limits.bodyLimit} bytes.` }))
     }
     if (request.method === 'GET') return this.#queue()
-    this.#intake = new Intake(body, scanner, this.#services.limits.bodyLimit, this)
+    this.#intake = new Intake(body, { scanner, limit: this.#services.limits.bodyLimit, modelFirst: this.exchange.refuseModel !== undefined }, this)
   }
 
   /** Ends the exchange from the gateway's side: at shutdown, when the grace is over. */
@@ -138,11 +143,19 @@ export class Exchange implements IntakeListener {
     this.#queue()
   }
 
+  onSpooledBody (spool: Spool): void {
+    this.#spool = spool
+    this.#queue()
+  }
+
   onBodyError (error: GatewayError): void {
     this.#fail(error)
   }
 
   #queue (): void {
+    if (this.#phase === 'ended') return
+    const refusal = this.exchange.refuseModel?.(this.model)
+    if (refusal !== undefined) return this.#refuse(refusal)
     this.#phase = 'queued'
     this.#leaveQueue = this.#services.admission.enter(() => this.#admitted(), error => this.#refuse(error))
   }
@@ -162,19 +175,20 @@ export class Exchange implements IntakeListener {
     const connection = this.#services.connections.acquire()
     this.#connection = connection
     this.#dispatchedAt = performance.now()
-    this.#arm(this.#services.limits.firstByte)
+    this.#arm(this.#services.limits.connect)
     connection.client.dispatch({
       method: request.method as 'GET' | 'POST',
       path,
       headers: this.#framedHeaders(),
-      body: this.#body ?? (this.#intake === undefined ? null : this.#intake.stream())
+      body: this.#body ?? this.#spool?.read() ?? this.#intake?.stream() ?? null
     }, this as never)
   }
 
   /** A held body is sent with its length; a streamed one with it where insertion can no longer change it. */
   #framedHeaders (): RawHeaders {
     const { headers, request } = this.exchange
-    if (this.#body !== undefined) return [...headers, 'content-length', String(this.#body.length)]
+    const whole = this.#body ?? this.#spool
+    if (whole !== undefined) return [...headers, 'content-length', String(whole.length)]
     const received = request.headers['content-length']
     const delta = this.#intake?.delta
     if (received === undefined || delta === undefined || this.exchange.body !== request) return headers
@@ -186,6 +200,8 @@ export class Exchange implements IntakeListener {
   onConnect (): void {
     this.#connected = true
     this.#phase = 'waiting'
+    this.#connection!.onRequest()
+    this.#arm(this.#services.limits.firstByte)
   }
 
   onBodySent (): void {
@@ -194,7 +210,6 @@ export class Exchange implements IntakeListener {
 
   onHeaders (status: number, rawHeaders: Buffer[], resume: () => void, statusText: string): boolean {
     if (this.#phase === 'ended') return false
-    if (status >= 100 && status < 200) return true
     if (status < 200 || status > 599) {
       this.#fail(new GatewayError('upstream_invalid_response', { cause: new Error(`status ${status}`) }))
       return false
@@ -202,11 +217,19 @@ export class Exchange implements IntakeListener {
     this.firstByteTime = performance.now() - this.#dispatchedAt
     this.upstreamStatus = status
     this.#resumeUpstream = resume
-    const facts = clientResponseHeaders(rawHeaders, this.#listener.onAnswer(this))
+    let facts: ResponseFacts
     try {
-      this.exchange.response.writeHead(status, statusText, facts.headers)
+      facts = clientResponseHeaders(rawHeaders, this.#listener.onAnswer(this))
+      // undici reads the phrase as UTF-8; Node wants its bytes, one a character.
+      this.exchange.response.writeHead(status, Buffer.from(statusText).toString('latin1'), facts.headers)
     } catch (cause) {
       this.#fail(new GatewayError('upstream_invalid_response', { cause }))
+      return false
+    }
+    if (status === 304) {
+      // It has no body, but undici takes its Content-Length for one that is missing.
+      this.exchange.response.end()
+      this.#end('complete')
       return false
     }
     this.#phase = 'streaming'
@@ -241,7 +264,7 @@ export class Exchange implements IntakeListener {
     }
     this.#connection = undefined
     this.#services.connections.release(connection)
-    if (trailers.length > 0) response.addTrailers(pairs(trailers))
+    if (trailers.length > 0) response.addTrailers(clientTrailers(trailers))
     response.end()
     // The upstream is done; what is left is the reader's, and it may stop reading too.
     if (!response.writableFinished) this.#limitReader()
@@ -304,7 +327,8 @@ export class Exchange implements IntakeListener {
   }
 
   onTimeLimit (): void {
-    this.#fail(new GatewayError('upstream_timeout', this.#phase === 'streaming' ? { message: 'The inference service fell silent in the middle of its answer.' } : {}))
+    if (this.#phase === 'connecting') this.#fail(new GatewayError('upstream_unreachable', { cause: new Error('connect limit') }))
+    else this.#fail(new GatewayError('upstream_timeout', this.#phase === 'streaming' ? { message: 'The inference service fell silent in the middle of its answer.' } : {}))
   }
 
   // ---- endings
@@ -341,6 +365,8 @@ export class Exchange implements IntakeListener {
     clearTimeout(this.#timer)
     this.#leaveQueue?.()
     this.#intake?.stop()
+    // A decoder of its own must not go on inflating what nobody reads.
+    if (this.exchange.body !== this.exchange.request) this.exchange.body.destroy()
     if (this.#connection !== undefined) this.#services.connections.discard(this.#connection)
     this.#connection = undefined
     if (this.#holdsSlot) this.#services.admission.release()
@@ -348,10 +374,4 @@ export class Exchange implements IntakeListener {
     if (outcome === 'refused') this.#listener.onRefused(this, error!)
     this.#listener.onEnd(this, outcome, error)
   }
-}
-
-function pairs (raw: Buffer[]): [string, string][] {
-  const out: [string, string][] = []
-  for (let i = 0; i < raw.length; i += 2) out.push([raw[i]!.toString('latin1'), raw[i + 1]!.toString('latin1')])
-  return out
 }

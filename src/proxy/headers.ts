@@ -110,6 +110,7 @@ export interface ResponseFacts {
  * The upstream's answer headers as the client gets them: hop-by-hop ones (also
  * those that `Connection` lists) removed, the gateway's own in place of the
  * upstream's of the same name, `vary` joined.
+ * @throws TypeError for a transfer coding other than chunked
  */
 export function clientResponseHeaders (raw: Buffer[], own: Record<string, unknown>): ResponseFacts {
   const received: RawHeaders = new Array(raw.length)
@@ -124,7 +125,11 @@ export function clientResponseHeaders (raw: Buffer[], own: Record<string, unknow
   for (let i = 0; i < received.length; i += 2) {
     const name = received[i]!.toLowerCase()
     const value = received[i + 1]!
-    if (name === 'transfer-encoding') chunked = true
+    if (name === 'transfer-encoding') {
+      // The gateway offers no other coding (it sends no TE), and could not undo one: RFC 9112 section 6.1.
+      if (chunked || value.toLowerCase() !== 'chunked') throw new TypeError(`transfer coding ${value}`)
+      chunked = true
+    }
     if (HOP_BY_HOP.has(name) || RESPONSE_OWN.test(name) || listed?.has(name)) continue
     if (name === 'content-length') hasLength = true
     else if (name === 'content-type') eventStream = /^text\/event-stream\b/i.test(value)
@@ -140,4 +145,19 @@ export function clientResponseHeaders (raw: Buffer[], own: Record<string, unknow
   }
   if (vary !== undefined) headers.push('vary', vary)
   return { headers, delimited: chunked || hasLength, hasLength, eventStream: eventStream && !encoded }
+}
+
+// RFC 9110 section 6.5.1: framing, routing and processing of the answer are decided before its trailers come.
+const NO_TRAILER = /^(content-(length|type|encoding|range)|host|set-cookie|cache-control|authorization|location|date|vary)$/
+
+/** The upstream's trailers as the client gets them. */
+export function clientTrailers (raw: Buffer[]): [string, string][] {
+  const out: [string, string][] = []
+  for (let i = 0; i < raw.length; i += 2) {
+    const written = raw[i]!.toString('latin1')
+    const name = written.toLowerCase()
+    if (HOP_BY_HOP.has(name) || RESPONSE_OWN.test(name) || NO_TRAILER.test(name)) continue
+    out.push([written, raw[i + 1]!.toString('latin1')])
+  }
+  return out
 }

@@ -1,18 +1,29 @@
 import { Readable } from 'node:stream'
+import { Spool } from '../body/spool.ts'
 import { GatewayError } from '../errors.ts'
 import type { ModelScanner } from '../body/scanner.ts'
 
 /** Bodies up to this many bytes are held and sent with their length; larger ones stream. */
 export const HOLD_LIMIT = 65536
 
-/** What an {@link Intake} tells its exchange. At most one of the two `on…Body` is called, once. */
+/** What an {@link Intake} tells its exchange. At most one of the `on…Body` is called, once. */
 export interface IntakeListener {
   /** The whole body is here and held. */
   onWholeBody (body: Buffer): void
   /** The body is larger than the hold: what is held, and the rest, come from `intake.stream()`. */
   onLargeBody (): void
+  /** The whole body is on disk, since its model stood behind the hold and had to be known. */
+  onSpooledBody (spool: Spool): void
   /** The body is refused: malformed, too large, or its encoding is broken. May come after `onLargeBody`. */
   onBodyError (error: GatewayError): void
+}
+
+export interface IntakeOptions {
+  readonly scanner: ModelScanner | undefined
+  /** Largest body in bytes, as decoded. */
+  readonly limit: number
+  /** Nothing may be passed on before the model is known. */
+  readonly modelFirst: boolean
 }
 
 /**
@@ -23,22 +34,25 @@ export class Intake {
   readonly #source: Readable
   readonly #scanner: ModelScanner | undefined
   readonly #limit: number
+  readonly #modelFirst: boolean
   readonly #listener: IntakeListener
   #held: Buffer[] = []
   #heldBytes = 0
   #received = 0
   #upload: Upload | undefined
+  #spool: Spool | undefined
   #ended = false
   #large = false
 
-  /** @param limit largest body in bytes, as decoded */
-  constructor (source: Readable, scanner: ModelScanner | undefined, limit: number, listener: IntakeListener) {
+  constructor (source: Readable, { scanner, limit, modelFirst }: IntakeOptions, listener: IntakeListener) {
     this.#source = source
     this.#scanner = scanner
     this.#limit = limit
+    this.#modelFirst = modelFirst && scanner !== undefined
     this.#listener = listener
     source.on('data', (chunk: Buffer) => this.#onData(chunk))
     source.on('end', () => this.#onEnd())
+    source.on('error', cause => this.#refuse(new GatewayError('invalid_encoding', { cause })))
   }
 
   /** Bytes by which the sent body is longer than the received one, once that is certain; else undefined. */
@@ -51,6 +65,7 @@ export class Intake {
   stream (): Readable {
     const upload = new Upload(this.#source)
     this.#upload = upload
+    // More than the stream's own mark, so that it asks for none before it is read.
     for (const chunk of this.#held) upload.push(chunk)
     if (this.#ended) upload.push(null)
     return upload
@@ -61,6 +76,7 @@ export class Intake {
     this.#ended = true
     this.#held = []
     this.#upload = undefined
+    this.#spool?.dispose()
     this.#source.removeAllListeners('data')
   }
 
@@ -76,30 +92,16 @@ export class Intake {
   }
 
   #pass (chunk: Buffer | undefined, last: boolean): void {
-    const upload = this.#upload
     try {
       for (const out of this.#scan(chunk)) {
-        if (out.length === 0) continue
-        if (upload === undefined) this.#hold(out)
-        else if (!upload.push(out)) this.#source.pause()
+        if (out.length > 0 && !this.#put(out)) this.#source.pause()
       }
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error
       return this.#refuse(error)
     }
-    if (last) this.#ended = true
-    if (upload !== undefined) {
-      this.#held = []
-      if (last) upload.push(null)
-    } else if (last && !this.#large) {
-      this.#listener.onWholeBody(this.#held.length === 1 ? this.#held[0]! : Buffer.concat(this.#held, this.#heldBytes))
-    } else if (this.#heldBytes > HOLD_LIMIT) {
-      this.#source.pause()
-      if (!this.#large) {
-        this.#large = true
-        this.#listener.onLargeBody()
-      }
-    }
+    if (last) this.#finish()
+    else if (!this.#large && this.#heldBytes > HOLD_LIMIT) this.#overflow()
   }
 
   #scan (chunk: Buffer | undefined): Buffer[] {
@@ -107,9 +109,41 @@ export class Intake {
     return chunk === undefined ? this.#scanner.end() : this.#scanner.write(chunk)
   }
 
-  #hold (chunk: Buffer): void {
+  /** False: wait before the next. */
+  #put (chunk: Buffer): boolean {
+    if (this.#spool !== undefined) return this.#spool.write(chunk)
+    if (this.#upload !== undefined) {
+      this.#held = []
+      return this.#upload.push(chunk)
+    }
     this.#held.push(chunk)
     this.#heldBytes += chunk.length
+    return this.#heldBytes <= HOLD_LIMIT
+  }
+
+  #overflow (): void {
+    this.#large = true
+    if (this.#modelFirst && this.#scanner!.model === undefined) return this.#startSpool()
+    this.#source.pause()
+    this.#listener.onLargeBody()
+  }
+
+  #startSpool (): void {
+    this.#spool = new Spool(
+      () => { this.#source.resume() },
+      cause => this.#refuse(new GatewayError('internal_error', { cause }))
+    )
+    for (const chunk of this.#held) this.#spool.write(chunk)
+    this.#held = []
+    this.#source.resume()
+  }
+
+  #finish (): void {
+    this.#ended = true
+    const spool = this.#spool
+    if (spool !== undefined) spool.end(() => this.#listener.onSpooledBody(spool))
+    else if (this.#upload !== undefined) this.#upload.push(null)
+    else if (!this.#large) this.#listener.onWholeBody(this.#held.length === 1 ? this.#held[0]! : Buffer.concat(this.#held, this.#heldBytes))
   }
 
   #refuse (error: GatewayError): void {

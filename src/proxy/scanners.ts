@@ -10,12 +10,14 @@ export type DefaultModels = Readonly<Partial<Record<ModelType, string>>>
 
 /**
  * The scanner that a request's body goes through; undefined where the gateway
- * need not know the model: no default of that type, so nothing to put in.
+ * need not know the model: there is nothing to put in, and no policy to hold to.
+ * @param policed the model is checked against the catalog
  * @throws GatewayError unsupported_media_type, invalid_multipart
  */
-export function scannerFor (endpoint: Endpoint, headers: IncomingHttpHeaders, defaults: DefaultModels): ModelScanner | undefined {
-  const model = endpoint.modelType === undefined ? undefined : defaults[endpoint.modelType]
-  if (model === undefined || endpoint.body === 'none') return undefined
+export function scannerFor (endpoint: Endpoint, headers: IncomingHttpHeaders, defaults: DefaultModels, policed: boolean): ModelScanner | undefined {
+  if (endpoint.modelType === undefined) return undefined
+  const model = defaults[endpoint.modelType]
+  if (model === undefined && !policed) return undefined
   return endpoint.body === 'json'
     ? new JsonModelScanner(model)
     : new MultipartModelScanner(model, boundaryOf(multipartType(headers)))

@@ -1,0 +1,114 @@
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
+import fp from 'fastify-plugin'
+import manifest from '../package.json' with { type: 'json' }
+import { ErrorSchema } from '../src/errors.ts'
+import { completeDocument } from '../src/openapi/document.ts'
+import type { DescribedEndpoint } from '../src/openapi/inference-paths.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The path under which the OpenAPI document shows a wildcard route. */
+    openapiPath?: string
+  }
+}
+
+/** What `app.ts` supplies. */
+export interface DocsOptions {
+  /** The proxied routes: they carry no schema of their own. */
+  endpoints: readonly DescribedEndpoint[]
+}
+
+/** Nothing inline, nothing from elsewhere; `blob:` and `data:` are Swagger UI's icons and the answers it shows. */
+const CSP = {
+  'default-src': "'none'",
+  'script-src': "'self'",
+  'style-src': "'self'",
+  'img-src': ["'self'", 'data:', 'blob:'],
+  'connect-src': "'self'",
+  'base-uri': "'none'",
+  'form-action': "'none'",
+  'frame-ancestors': "'none'"
+}
+
+async function docsPlugin (app: FastifyInstance, { endpoints }: DocsOptions): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Model gateway',
+        version: manifest.version,
+        description: 'Which models there are, and one address for their chat, image and speech requests. OpenAI clients use the base URL `/openai/v1`; the routes there are those of `/v1`, but for the shape of the model list.',
+        license: { name: 'MIT', identifier: 'MIT' }
+      },
+      servers: [{ url: '/', description: 'This gateway.' }],
+      tags: [
+        { name: 'models', description: 'Which models there are.' },
+        { name: 'inference', description: 'Requests to models. A request that names no model gets the default one.' },
+        { name: 'openai', description: 'The same below the base URL of OpenAI clients.' },
+        { name: 'admin', description: 'Changes to the catalog.' },
+        { name: 'health', description: 'For those who keep the gateway running.' },
+        { name: 'docs', description: 'What this page is made from.' }
+      ],
+      components: {
+        securitySchemes: {
+          apiKey: { type: 'http', scheme: 'bearer', description: 'One of the gateway\'s `API_KEYS`, where it has any; else whatever the inference service asks for.' },
+          adminKey: { type: 'http', scheme: 'bearer', description: 'The gateway\'s `ADMIN_API_KEY`.' }
+        }
+      },
+      // The empty one first: a gateway without keys is open.
+      security: [{}, { apiKey: [] }]
+    },
+    transform: ({ schema, url, route }) => showRoute(schema, url, route),
+    transformObject: document => completeDocument('openapiObject' in document ? document.openapiObject : {}, endpoints, ErrorSchema)
+  })
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    logLevel: 'warn',
+    staticCSP: CSP,
+    theme: { title: 'Model gateway' },
+    uiConfig: { layout: 'BaseLayout', docExpansion: 'list', defaultModelsExpandDepth: 0, displayRequestDuration: true, plugins: [mendSwaggerUi] }
+  })
+  app.get('/openapi.json', {
+    schema: {
+      operationId: 'getOpenApi',
+      tags: ['docs'],
+      summary: 'This document',
+      security: [],
+      response: { 200: { type: 'object', additionalProperties: true } }
+    }
+  }, () => app.swagger())
+}
+
+type Props = Record<string, any>
+type Component = (props: Props) => unknown
+interface System { React: { createElement: (component: Component, props: Props) => unknown } }
+
+/**
+ * Runs in the page, so it may use nothing from around it. Swagger UI would send
+ * each optional form field that is left empty (a `model` that names none), and
+ * play audio by a GET of the route that was sent a POST.
+ */
+function mendSwaggerUi () {
+  return {
+    wrapComponents: {
+      ParameterIncludeEmpty: (Original: Component, { React }: System) => (props: Props) =>
+        React.createElement(Original, { ...props, isIncludedOptions: { ...props.isIncludedOptions, defaultValue: false } }),
+      responseBody: (Original: Component, { React }: System) => (props: Props) =>
+        React.createElement(Original, props.contentType?.startsWith('audio/') ? { ...props, contentType: 'application/octet-stream' } : props)
+    }
+  }
+}
+
+/** A wildcard route is shown under its `config.openapiPath`, with its parameter named as there. */
+function showRoute (schema: FastifySchema, url: string, { config }: RouteOptions): { schema: FastifySchema, url: string } {
+  const path = config?.openapiPath
+  const name = path?.match(/\{(\w+)\}$/)?.[1]
+  if (path === undefined || name === undefined) return { schema, url }
+  const { properties } = schema.params as { properties: Record<string, unknown> }
+  return { schema: { ...schema, params: { type: 'object', properties: { [name]: properties['*'] }, required: [name] } }, url: path }
+}
+
+/** The OpenAPI document, at `/openapi.json`, and the page made from it, at `/docs`. Comes before the routes that it shows. */
+export default fp(docsPlugin, { name: 'docs', fastify: '5.x' })

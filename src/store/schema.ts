@@ -1,0 +1,103 @@
+import { sql, type Generated, type Kysely, type Transaction } from 'kysely'
+
+/** Dates come as `Date` from PostgreSQL and as text from SQLite; booleans as 0 and 1 from SQLite. */
+export interface ModelRow {
+  id: string
+  name: string
+  description: string
+  context_length: number | null
+  model_type: string
+  is_active: boolean | number
+  provider: string | null
+  position: number | null
+  created_at: Date | string
+  updated_at: Date | string
+}
+
+/** The tables, the same in both engines. */
+export interface Tables {
+  models: ModelRow
+  /** One row. Every change adds one to `number`, which is also the lock that orders writers. */
+  catalog_revision: { id: number, number: number, seeded: boolean | number }
+  catalog_audit: {
+    revision: number
+    sequence: number
+    at: Date | string
+    who: string
+    action: string
+    model_id: string | null
+    before: string | null
+    after: string | null
+  }
+  catalog_migrations: { version: number, applied_at: Generated<Date | string> }
+}
+
+type Migration = (db: Transaction<Tables>) => Promise<void>
+
+// What has been released is never edited: a change of the tables is a new entry.
+const MIGRATIONS: Migration[] = [
+  async db => {
+    // Defaults for all but id and name, so that rows added by hand are sound too.
+    await db.schema.createTable('models')
+      .addColumn('id', 'varchar(100)', column => column.primaryKey().notNull())
+      .addColumn('name', 'varchar(255)', column => column.notNull())
+      .addColumn('description', 'text', column => column.notNull().defaultTo(''))
+      .addColumn('context_length', 'bigint')
+      .addColumn('model_type', 'varchar(10)', column => column.notNull().defaultTo('chat').check(sql`model_type in ('chat', 'image', 'speech')`))
+      .addColumn('is_active', 'boolean', column => column.notNull().defaultTo(true))
+      .addColumn('provider', 'varchar(100)')
+      .addColumn('position', 'integer')
+      .addColumn('created_at', 'timestamptz', column => column.notNull().defaultTo(sql`current_timestamp`))
+      .addColumn('updated_at', 'timestamptz', column => column.notNull().defaultTo(sql`current_timestamp`))
+      .execute()
+    await db.schema.createTable('catalog_revision')
+      .addColumn('id', 'integer', column => column.primaryKey().notNull())
+      .addColumn('number', 'bigint', column => column.notNull())
+      .addColumn('seeded', 'boolean', column => column.notNull())
+      .execute()
+    await db.insertInto('catalog_revision').values({ id: 1, number: 0, seeded: false }).execute()
+    await db.schema.createTable('catalog_audit')
+      .addColumn('revision', 'bigint', column => column.notNull())
+      .addColumn('sequence', 'integer', column => column.notNull())
+      .addColumn('at', 'timestamptz', column => column.notNull())
+      .addColumn('who', 'varchar(255)', column => column.notNull())
+      .addColumn('action', 'varchar(10)', column => column.notNull())
+      .addColumn('model_id', 'varchar(100)')
+      .addColumn('before', 'text')
+      .addColumn('after', 'text')
+      .addPrimaryKeyConstraint('catalog_audit_key', ['revision', 'sequence'])
+      .execute()
+  }
+]
+
+/**
+ * Brings the tables up to date. The caller's transaction must exclude every
+ * other process, since several may start at once. Kysely's own Migrator takes no
+ * lock across processes on SQLite.
+ */
+export async function migrate (db: Transaction<Tables>): Promise<void> {
+  await db.schema.createTable('catalog_migrations').ifNotExists()
+    .addColumn('version', 'integer', column => column.primaryKey().notNull())
+    .addColumn('applied_at', 'timestamptz', column => column.notNull().defaultTo(sql`current_timestamp`))
+    .execute()
+  const applied = new Set((await db.selectFrom('catalog_migrations').select('version').execute()).map(row => row.version))
+  for (const [index, migration] of MIGRATIONS.entries()) {
+    if (applied.has(index + 1)) continue
+    await migration(db)
+    await db.insertInto('catalog_migrations').values({ version: index + 1 }).execute()
+  }
+}
+
+/** What differs between the engines. */
+export interface Engine {
+  db: Kysely<Tables>
+  /** Runs a transaction that writes; where another process stands in the way, waits without holding up the event loop. */
+  transaction: <T>(work: (db: Transaction<Tables>) => Promise<T>) => Promise<T>
+  /** Makes the transaction the only one of its kind among all processes, before any table exists. */
+  excludeOthers: (db: Transaction<Tables>) => Promise<void>
+  /** Tells the other processes of a change, when the transaction commits. */
+  announce: (db: Transaction<Tables>, revision: number) => Promise<void>
+  /** Calls back with the current revision, now and then and where possible at once after a change. Returns how to stop. */
+  watch: (onRevision: (revision: number) => void, onTrouble: (error: unknown) => void) => () => Promise<void>
+  close: () => Promise<void>
+}

@@ -1,0 +1,31 @@
+import { existsSync } from 'node:fs'
+import { chromium, type Page } from 'playwright-core'
+
+const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome', '/opt/google/chrome/chrome', '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome']
+const QUIET = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
+
+/** Why tests that need a browser cannot run here; false where they can. A build server must have one. */
+export const noBrowser = PLACES.some(place => existsSync(place)) || process.env.CI ? false : 'no Chromium or Chrome on this machine'
+
+export interface WatchedPage {
+  readonly page: Page
+  /** Console errors, uncaught exceptions, violations of the content policy, and requests to other hosts. */
+  readonly complaints: string[]
+}
+
+/** A page of a real, headless browser that was started for this test. */
+export async function openPage (t: { teardown (end: () => unknown): unknown }, hosts: string[]): Promise<WatchedPage> {
+  const executablePath = PLACES.find(place => existsSync(place))
+  const browser = await chromium.launch({ ...(executablePath !== undefined && { executablePath }), args: QUIET })
+  t.teardown(() => browser.close())
+  const page = await browser.newPage()
+  const complaints: string[] = []
+  page.on('console', message => { if (message.type() === 'error' || message.text().startsWith('violation:')) complaints.push(message.text()) })
+  page.on('pageerror', error => complaints.push(`uncaught: ${error.message}`))
+  page.on('request', request => {
+    const { protocol, host } = new URL(request.url())
+    if (protocol.startsWith('http') && !hosts.includes(host)) complaints.push(`off-host request: ${request.url()}`)
+  })
+  await page.addInitScript('document.addEventListener(\'securitypolicyviolation\', e => console.log(\'violation: \' + e.violatedDirective + \' \' + e.blockedURI))')
+  return { page, complaints }
+}

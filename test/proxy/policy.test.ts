@@ -1,0 +1,65 @@
+// MODEL_POLICY=catalog: a model that is not an active one of the endpoint's type
+// is refused before anything is sent upstream, wherever its name stands.
+import t from 'tap'
+import { startFakeInference } from '../fake-inference.ts'
+import { atRest, startGateway } from '../helper.ts'
+import { readdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+
+const TEXT = 'x'.repeat(3_000_000)
+
+t.test('MODEL_POLICY=catalog', async t => {
+  const upstream = await startFakeInference()
+  t.teardown(() => upstream.close())
+  const gateway = await startGateway(t, { INFERENCE_SERVICE_URL: upstream.url, MODEL_POLICY: 'catalog' })
+  const send = (path: string, body: string) => fetch(`${gateway.url}/v1/${path}`, { method: 'POST', body })
+
+  const taken: Record<string, [path: string, body: string]> = {
+    named: ['chat/completions', '{"model":"gemini-1.5-pro"}'],
+    default: ['chat/completions', '{}'],
+    'last in a large body': ['chat/completions', `{"text":"${TEXT}","model":"gemini-1.5-pro"}`],
+    'first in a large body': ['chat/completions', `{"model":"gemini-1.5-pro","text":"${TEXT}"}`],
+    'default in a large body': ['images/generations', `{"prompt":"${TEXT}"}`],
+    'an endpoint without a type': ['embeddings', '{"model":"any","input":"x"}']
+  }
+  for (const [name, [path, body]] of Object.entries(taken)) {
+    t.test(`taken: ${name}`, async t => {
+      const response = await send(path, body)
+      t.equal(response.status, 200)
+      await response.arrayBuffer()
+      const hit = upstream.requests.at(-1)!
+      t.ok(hit.body.includes(body.slice(0, -1)))
+      t.equal(hit.headers['content-length'], String(hit.body.length))
+    })
+  }
+
+  const refused: Record<string, [path: string, body: string]> = {
+    unknown: ['chat/completions', '{"model":"gpt-x"}'],
+    'of another type': ['images/generations', '{"model":"gemini-1.5-pro"}'],
+    'not a string': ['chat/completions', '{"model":["gemini-1.5-pro"]}'],
+    'last in a large body': ['chat/completions', `{"text":"${TEXT}","model":"gpt-x"}`],
+    'first in a large body': ['chat/completions', `{"model":"gpt-x","text":"${TEXT}"}`],
+    'none named, no default': ['audio/speech', '{"input":"x"}']
+  }
+  for (const [name, [path, body]] of Object.entries(refused)) {
+    t.test(`refused: ${name}`, async t => {
+      const hits = upstream.requests.length
+      const response = await send(path, body)
+      t.equal(response.status, 404)
+      t.match(await response.json(), { error: { type: 'invalid_request_error', param: 'model', code: 'model_not_found' } })
+      t.equal(upstream.requests.length, hits)
+    })
+  }
+
+  t.test('no file is left behind', async t => {
+    await atRest(gateway)
+    t.same(readdirSync(tmpdir()).filter(name => name.startsWith('model-gateway-')), [])
+  })
+})
+
+t.test('MODEL_POLICY=open: any model goes upstream', async t => {
+  const upstream = await startFakeInference()
+  t.teardown(() => upstream.close())
+  const gateway = await startGateway(t, { INFERENCE_SERVICE_URL: upstream.url })
+  t.equal((await fetch(`${gateway.url}/v1/chat/completions`, { method: 'POST', body: '{"model":"gpt-x"}' })).status, 200)
+})

@@ -1,0 +1,91 @@
+// A rolling restart of two gateways behind a balancer loses no request: a
+// gateway that ends turns new requests away in a way that the balancer can take
+// elsewhere (503 with x-should-retry, or a refused connection), and finishes
+// what it has begun.
+import t from 'tap'
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { Agent, createServer, request, type IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { startFakeInference } from './fake-inference.ts'
+import { eventually } from './helper.ts'
+
+interface Backend { child: ChildProcess, port: number }
+
+async function startBackend (inference: string): Promise<Backend> {
+  const child = spawn(process.execPath, ['src/server.ts'], { env: { PATH: process.env.PATH ?? '', PORT: '0', INFERENCE_SERVICE_URL: inference } })
+  let output = ''
+  child.stdout.on('data', chunk => { output += chunk })
+  child.stderr.resume()
+  await eventually(() => output.includes('listening at'), 15_000, () => output)
+  return { child, port: Number(/listening at http:\/\/127\.0\.0\.1:(\d+)/.exec(output)![1]) }
+}
+
+t.test('two gateways, restarted in turn under load', async t => {
+  const upstream = await startFakeInference({ tokens: 5, tokensPerSecond: 200 })
+  const backends = [await startBackend(upstream.url), await startBackend(upstream.url)]
+  const agent = new Agent({ keepAlive: true })
+
+  // A balancer as simple as can be: in turn, and elsewhere where nothing was run.
+  let turn = 0
+  const pass = (port: number, body: string) => new Promise<IncomingMessage>((resolve, reject) => {
+    request({ agent, port, host: '127.0.0.1', method: 'POST', path: '/v1/chat/completions' }, resolve).once('error', reject).end(body)
+  })
+  const balancer = createServer(async (received, response) => {
+    let body = ''
+    for await (const chunk of received) body += chunk
+    const first = turn++
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const answer = await pass(backends[(first + attempt) % 2]!.port, body).catch((error: NodeJS.ErrnoException) => error)
+      if (answer instanceof Error) {
+        // Only a connection that was refused has surely run nothing.
+        if (answer.code === 'ECONNREFUSED') continue
+        response.writeHead(502).end(String(answer))
+        return
+      }
+      if (answer.statusCode === 503 && answer.headers['x-should-retry'] === 'true') {
+        answer.resume()
+        continue
+      }
+      response.writeHead(answer.statusCode!)
+      answer.on('error', () => response.destroy()).on('close', () => { if (!answer.complete) response.destroy() })
+      answer.pipe(response)
+      return
+    }
+    response.writeHead(503).end('no backend')
+  }).listen(0, '127.0.0.1')
+  await once(balancer, 'listening')
+  t.teardown(async () => {
+    agent.destroy()
+    balancer.closeAllConnections()
+    balancer.close()
+    for (const { child } of backends) child.kill('SIGKILL')
+    await upstream.close()
+  })
+
+  const url = `http://127.0.0.1:${(balancer.address() as AddressInfo).port}/`
+  const load = { running: true, answered: 0, failures: [] as string[] }
+  const loops = Array.from({ length: 6 }, async () => {
+    while (load.running) {
+      const text = await fetch(url, { method: 'POST', body: '{"stream":true}' }).then(async response => `${response.status} ${await response.text()}`, String)
+      if (text.startsWith('200') && text.endsWith('data: [DONE]\n\n')) load.answered++
+      else load.failures.push(text.slice(0, 200))
+    }
+  })
+
+  for (const place of [0, 1]) {
+    const before = load.answered
+    await eventually(() => load.answered > before + 30, 10_000)
+    const old = backends[place]!
+    const ended = once(old.child, 'exit')
+    old.child.kill('SIGTERM')
+    const [code] = await ended
+    t.equal(code, 0)
+    backends[place] = await startBackend(upstream.url)
+  }
+  const before = load.answered
+  await eventually(() => load.answered > before + 30, 10_000)
+  load.running = false
+  await Promise.all(loops)
+  t.same(load.failures, [], `${load.answered} requests, none lost`)
+})

@@ -1,0 +1,52 @@
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import pg from 'pg'
+import type { Test } from 'tap'
+import { tempDir } from '../catalog/helper.ts'
+
+const SERVER = process.env['TEST_POSTGRES_URL'] ?? 'postgres://postgres@127.0.0.1:5432/postgres'
+
+/** Runs one statement on the server's own database. */
+export async function onServer (statement: string, values: unknown[] = []): Promise<pg.QueryResult> {
+  const client = new pg.Client({ connectionString: SERVER, connectionTimeoutMillis: 2000 })
+  client.on('error', () => {})
+  await client.connect()
+  try {
+    return await client.query(statement, values)
+  } finally {
+    await client.end()
+  }
+}
+
+/** Why PostgreSQL cannot be tested here; nothing where it can. Under CI its absence is a failure. */
+export async function postgresMissing (): Promise<string | false> {
+  try {
+    await onServer('select 1')
+    return false
+  } catch (error) {
+    if (process.env['CI'] === 'true') throw error
+    return `no PostgreSQL answers (${(error as NodeJS.ErrnoException).code})`
+  }
+}
+
+/** A fresh, empty database that goes away with the test. */
+export async function freshPostgres (t: Test): Promise<string> {
+  const name = `gateway_test_${randomUUID().replaceAll('-', '')}`
+  await onServer(`create database ${name}`)
+  t.teardown(async () => { await onServer(`drop database ${name} with (force)`) })
+  const url = new URL(SERVER)
+  url.pathname = `/${name}`
+  return url.href
+}
+
+/** Cuts every connection to that database whose application name matches. */
+export async function cutConnections (url: string, application = '%'): Promise<number> {
+  const { rowCount } = await onServer('select pg_terminate_backend(pid) from pg_stat_activity where datname = $1 and application_name like $2', [new URL(url).pathname.slice(1), application])
+  return rowCount ?? 0
+}
+
+/** Both engines by name: how to get a fresh database URL, and why not. */
+export const ENGINES: Array<{ engine: string, skip: string | false, freshUrl: (t: Test) => Promise<string> }> = [
+  { engine: 'SQLite', skip: false, freshUrl: async t => `sqlite:${join(tempDir(t), 'deep', 'er', 'catalog.db')}` },
+  { engine: 'PostgreSQL', skip: await postgresMissing(), freshUrl: freshPostgres }
+]

@@ -1,0 +1,41 @@
+// A lock that another process holds on the SQLite file must not hold up the
+// event loop, on which every request is served.
+import { DatabaseSync } from 'node:sqlite'
+import { join } from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { setTimeout as delay } from 'node:timers/promises'
+import t from 'tap'
+import { openStore } from '../../src/store/store.ts'
+import { tempDir } from '../catalog/helper.ts'
+
+t.test('an edit waits for the other writer, and the process goes on meanwhile', async t => {
+  const file = join(tempDir(t), 'catalog.db')
+  const store = await openStore(`sqlite:${file}`)
+  t.teardown(async () => await store.close())
+  await store.prepare([])
+  const other = new DatabaseSync(file)
+  other.exec('begin immediate')
+
+  const loop = monitorEventLoopDelay({ resolution: 5 })
+  loop.enable()
+  let done = false
+  const edit = store.change('ann', () => [{ id: 'm', name: 'm', description: '', type: 'chat', isActive: true }]).then(changes => { done = true; return changes })
+  await delay(600)
+  // What held the loop up is only counted when the loop turns again.
+  await delay(50)
+  loop.disable()
+  t.equal(done, false, 'it waits')
+  t.ok(loop.max / 1e6 < 200, `the loop stood still for ${Math.round(loop.max / 1e6)} ms`)
+  t.same((await store.contents()).placed, [], 'readers do not wait')
+  other.exec('commit')
+  other.close()
+  t.equal((await edit).length, 1)
+})
+
+t.test('the file and its folders are made; a path that cannot be is a clear error', async t => {
+  const dir = tempDir(t)
+  const store = await openStore(`sqlite:${join(dir, 'a', 'b', 'c.db')}`)
+  await store.prepare([])
+  await store.close()
+  await t.rejects(openStore(`sqlite:${dir}`), /unable to open database file/)
+})

@@ -1,0 +1,93 @@
+// WORKERS: several processes on one port. One that stops loses no connection,
+// one that dies is replaced, and a shutdown drains them all.
+import t from 'tap'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { Agent, request } from 'node:http'
+import { startFakeInference } from './fake-inference.ts'
+import { eventually, post, rawClient } from './helper.ts'
+import { share, workerCount } from '../src/workers.ts'
+
+type Teardown = { teardown (end: () => unknown): unknown }
+
+async function start (t: Teardown, environment: Record<string, string>) {
+  const child = spawn(process.execPath, ['src/server.ts'], { env: { PATH: process.env.PATH ?? '', PORT: '0', WORKERS: '2', ...environment } })
+  let output = ''
+  child.stdout.on('data', chunk => { output += chunk })
+  child.stderr.on('data', chunk => { output += chunk })
+  t.teardown(() => child.kill('SIGKILL'))
+  const ended = once(child, 'exit').then(([code]) => code as number)
+  const listening = () => [...output.matchAll(/"pid":(\d+)[^\n]*listening at http:\/\/127\.0\.0\.1:(\d+)/g)]
+  await eventually(() => listening().length === 2, 20_000, () => output)
+  return { child, ended, port: Number(listening()[0]![2]), pids: () => listening().map(match => Number(match[1])), output: () => output }
+}
+
+function isAlive (pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(execFileSync('cat', [`/proc/${pid}/status`], { stdio: ['ignore', 'pipe', 'ignore'] }).toString())
+  } catch {
+    return false
+  }
+}
+
+t.test('shares add up', async t => {
+  for (const [total, workers] of [[1024, 3], [5, 2], [7, 7]] as const) {
+    t.equal(Array.from({ length: workers }, (_, index) => share(total, workers, index)).reduce((sum, part) => sum + part, 0), total)
+  }
+  t.ok(workerCount('auto') >= 1)
+  t.equal(workerCount(3), 3)
+})
+
+t.test('a worker that is stopped loses no connection; it is replaced', async t => {
+  const upstream = await startFakeInference({ tokens: 3 })
+  t.teardown(() => upstream.close())
+  const gateway = await start(t, { INFERENCE_SERVICE_URL: upstream.url, SHUTDOWN_GRACE: '20', LOG_LEVEL: 'info' })
+  const agents = Array.from({ length: 8 }, () => new Agent({ keepAlive: true, maxSockets: 1 }))
+  t.teardown(() => { for (const agent of agents) agent.destroy() })
+  const failures: unknown[] = []
+  let answered = 0
+  const load = { running: true }
+  const ask = (agent: Agent) => new Promise<void>((resolve, reject) => {
+    request({ agent, port: gateway.port, host: '127.0.0.1', method: 'POST', path: '/v1/chat/completions' }, response => {
+      if (response.statusCode !== 200) reject(new Error(`status ${response.statusCode}`))
+      response.resume().once('end', resolve).once('error', reject)
+    }).once('error', reject).end('{}')
+  })
+  const loops = agents.map(async agent => {
+    while (load.running) {
+      await ask(agent).then(() => { answered++ }, error => { failures.push(error) })
+    }
+  })
+  const [first] = gateway.pids()
+  await eventually(() => answered > 50, 10_000)
+  process.kill(first!, 'SIGTERM')
+  await eventually(() => !isAlive(first!), 15_000)
+  await eventually(() => gateway.pids().length === 3, 15_000)
+  const before = answered
+  await eventually(() => answered > before + 50, 10_000)
+  load.running = false
+  await Promise.all(loops)
+  t.same(failures, [], `${answered} requests, none lost`)
+  gateway.child.kill('SIGTERM')
+  t.equal(await gateway.ended, 0)
+})
+
+t.test('a worker that dies is replaced; the streams of its siblings go on', async t => {
+  const upstream = await startFakeInference({ tokens: 100_000, tokensPerSecond: 100 })
+  t.teardown(() => upstream.close())
+  const gateway = await start(t, { INFERENCE_SERVICE_URL: upstream.url, SHUTDOWN_GRACE: '0' })
+  const streams = await Promise.all(Array.from({ length: 4 }, () => rawClient(gateway.port, post('/v1/chat/completions', '{"stream":true}'))))
+  await Promise.all(streams.map(stream => stream.until(/data: /, 10_000)))
+  const [victim] = gateway.pids()
+  process.kill(victim!, 'SIGKILL')
+  await eventually(() => gateway.pids().length === 3, 15_000)
+  const alive = streams.filter(stream => !stream.socket.destroyed && stream.socket.readable)
+  t.ok(alive.length >= 1, 'connections are handed out in turn')
+  for (const stream of alive) {
+    const length = stream.text().length
+    await eventually(() => stream.text().length > length)
+  }
+  gateway.child.kill('SIGTERM')
+  t.equal(await gateway.ended, 0)
+  for (const pid of gateway.pids()) t.notOk(isAlive(pid))
+})
