@@ -3,6 +3,7 @@ import type {} from '@fastify/swagger'
 import { TypeBoxValidatorCompiler, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { Type, type TSchema } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Catalog } from '../src/catalog/catalog.ts'
 import { matchesWeakly } from '../src/catalog/etag.ts'
 import { MODEL_TYPES, ModelListSchema, ModelSchema, ModelTypeSchema, OpenAIModelListSchema, OpenAIModelSchema } from '../src/catalog/models.ts'
 import { render, type Rendering, type Renderings } from '../src/catalog/renderings.ts'
@@ -28,8 +29,12 @@ export async function modelsRoutes (scope: FastifyInstance, { keyed }: ModelsOpt
   const cacheControl = keyed ? 'private, no-cache' : 'no-cache'
   await app.register(caching, { privacy: cacheControl })
 
+  let freshness = freshnessHeaders(app.catalog)
   function answer (request: FastifyRequest, reply: FastifyReply, { body, tag }: Rendering): void {
-    reply.header('etag', tag)
+    const now = Date.now()
+    if (now >= freshness.until) freshness = freshnessHeaders(app.catalog, now)
+    reply.headers(freshness.headers).header('etag', tag)
+    app.catalog.touch(now)
     if (matchesWeakly(request.headers['if-none-match'], tag)) {
       // Left to itself the plugin marks a 304 `no-store`, and the client would drop its copy.
       reply.code(304).header('cache-control', cacheControl).send()
@@ -41,12 +46,18 @@ export async function modelsRoutes (scope: FastifyInstance, { keyed }: ModelsOpt
   let renderings: Renderings
   app.addHook('onReady', async () => {
     const serializer = (url: string, schema: TSchema) => app.serializerCompiler?.({ schema, method: 'GET', url, httpStatus: '200' }) as (value: unknown) => string
-    renderings = render(app.catalog.list(), {
+    const serializers = {
       list: serializer('/v1/models', ModelListSchema),
       detail: serializer('/v1/models/*', ModelSchema),
       openaiList: serializer('/openai/v1/models', OpenAIModelListSchema),
       openaiDetail: serializer('/openai/v1/models/*', OpenAIModelSchema)
-    })
+    }
+    const update = () => {
+      renderings = render(app.catalog.list(), serializers)
+      freshness = freshnessHeaders(app.catalog)
+    }
+    app.catalog.onChange(update)
+    update()
   })
 
   app.get('/v1/models', {
@@ -101,4 +112,14 @@ export async function modelsRoutes (scope: FastifyInstance, { keyed }: ModelsOpt
 
 function unknownModel (id: string): never {
   throw new GatewayError('model_not_found', { message: `The model '${id}' does not exist.`, param: 'id' })
+}
+
+/** `Age` and `Cache-Status` (RFC 9211), which hold for a second. */
+function freshnessHeaders (catalog: Catalog, now = Date.now()): { headers: Record<string, string>, until: number } {
+  const { origin, age, ttl } = catalog.freshness(now)
+  const status = `model-gateway; hit${ttl === undefined ? '' : `; ttl=${ttl}`}; detail=${origin}`
+  return {
+    headers: { 'cache-status': status, ...(age !== undefined && { age: String(age) }) },
+    until: now + 1000
+  }
 }

@@ -11,7 +11,12 @@ const seconds = (value: number, options = {}) => Type.Number({ minimum: 0, maxim
 const positiveSeconds = (value: number) => seconds(value, { exclusiveMinimum: 0, must: 'be a number of seconds above 0, at most 2000000' })
 const count = (minimum: number, value: number, unit = '') => Type.Integer({ minimum, maximum: Number.MAX_SAFE_INTEGER, default: value, must: `be a whole number${unit}, ${minimum} or more` })
 const list = (must: string) => Type.Array(Type.String({ minLength: 1 }), { default: [], must })
-const oneOf = <T extends string>(values: T[], value: T) => Type.Union(values.map(v => Type.Literal(v)), { default: value, must: `be one of: ${values.join(', ')}` })
+const oneOf = <const T extends string>(values: T[], value: T) => Type.Union(values.map(v => Type.Literal(v)), { default: value, must: `be one of: ${values.join(', ')}` })
+
+// A line break would end the part that carries the id in a multipart body.
+const MODEL_ID = '^[^\\u0000-\\u001f\\u007f]+$'
+// Plain segments, none of them a dot segment; `models` is the catalog's.
+const EXTRA_PATH = '^(?!models(/|$))(?!.*(^|/)\\.{1,2}(/|$))[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*$'
 
 /**
  * Every setting, by its environment name. `must` completes the sentence
@@ -24,9 +29,9 @@ export const ConfigSchema = Type.Object({
   INFERENCE_SERVICE_URL: text('be an http:// or https:// URL without credentials, query or fragment', { default: 'http://localhost:8001' }),
   INFERENCE_API_KEY: optional(text('be a key without spaces or control characters', { pattern: '^[\\x21-\\x7e]+$' })),
   MODEL_CACHE_TIMEOUT: seconds(1800),
-  DEFAULT_CHAT_MODEL: text('be a model id', { default: 'gemini-1.5-flash' }),
-  DEFAULT_IMAGE_MODEL: text('be a model id', { default: 'sdxl' }),
-  DEFAULT_SPEECH_MODEL: optional(text('be a model id')),
+  DEFAULT_CHAT_MODEL: text('be a model id without control characters', { pattern: MODEL_ID, default: 'gemini-1.5-flash' }),
+  DEFAULT_IMAGE_MODEL: text('be a model id without control characters', { pattern: MODEL_ID, default: 'sdxl' }),
+  DEFAULT_SPEECH_MODEL: optional(text('be a model id without control characters', { pattern: MODEL_ID })),
   UPSTREAM_CA_FILE: optional(text('be a path')),
   CATALOG_SOURCE: oneOf(['static', 'database', 'inference'], 'static'),
   CATALOG_FILE: optional(text('be a path')),
@@ -39,7 +44,7 @@ export const ConfigSchema = Type.Object({
   CORS_ORIGINS: list('be origins separated by commas'),
   TRUST_PROXY: Type.Union([Type.Boolean(), Type.Integer({ minimum: 0 }), Type.String({ minLength: 1 })], { default: false, must: 'be true, false, a number of hops, or addresses separated by commas' }),
   BODY_LIMIT: count(1, 104857600, ' of bytes'),
-  PROXY_EXTRA_PATHS: Type.Array(Type.String({ pattern: '^[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*$' }), { default: [], must: 'be paths below /v1 separated by commas, such as score or v2/rerank' }),
+  PROXY_EXTRA_PATHS: Type.Array(Type.String({ pattern: EXTRA_PATH }), { default: [], must: 'be paths below /v1 separated by commas, such as score or v2/rerank, and not the catalog\'s models' }),
   UPSTREAM_CONNECT_TIMEOUT: positiveSeconds(5),
   UPSTREAM_FIRST_BYTE_TIMEOUT: positiveSeconds(600),
   UPSTREAM_IDLE_TIMEOUT: positiveSeconds(120),

@@ -34,11 +34,16 @@ t.test('all problems come at once, one line each, without values', async t => {
   }
 })
 
-for (const [name, value] of Object.entries({ PORT: '70000', MODEL_CACHE_TIMEOUT: '-1', QUEUE_TIMEOUT: '1e3', BODY_LIMIT: '1.5', DATABASE_URL: 'mysql://x', INFERENCE_SERVICE_URL: 'ftp://x', TRUST_PROXY: '-1', PROXY_EXTRA_PATHS: '../admin' })) {
+for (const [name, value] of Object.entries({ PORT: '70000', MODEL_CACHE_TIMEOUT: '-1', QUEUE_TIMEOUT: '1e3', BODY_LIMIT: '1.5', DATABASE_URL: 'mysql://x', INFERENCE_SERVICE_URL: 'ftp://x', TRUST_PROXY: '-1', DEFAULT_IMAGE_MODEL: 'a\r\nb', PROXY_EXTRA_PATHS: 'score,v1/../../admin' })) {
   t.test(`${name}=${value} is refused`, async t => {
     t.throws(() => loadConfig({ [name]: value }), new RegExp(`^${name} must `))
   })
 }
+
+t.test('extra paths are plain paths, and not the catalog\'s', async t => {
+  t.same(loadConfig({ PROXY_EXTRA_PATHS: 'score, v2/rerank, modelsx, a.b' }).PROXY_EXTRA_PATHS, ['score', 'v2/rerank', 'modelsx', 'a.b'])
+  for (const path of ['a/../b', '..', './a', 'a/.', '/a', 'a//b', 'a/', 'a?b', 'a%2e', 'models', 'models/a', 'a b']) t.throws(() => loadConfig({ PROXY_EXTRA_PATHS: path }), /PROXY_EXTRA_PATHS/, path)
+})
 
 t.test('the admin key must be its own', async t => {
   t.throws(() => loadConfig({ API_KEYS: 'a,b', ADMIN_API_KEY: 'b' }), /ADMIN_API_KEY must not be one of API_KEYS/)

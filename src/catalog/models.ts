@@ -83,8 +83,12 @@ export const OpenAIModelListSchema = Type.Object({
 }, { additionalProperties: false })
 export type OpenAIModelList = Static<typeof OpenAIModelListSchema>
 
-/** The models that may be used, by type in the order of {@link MODEL_TYPES}, each type in its own order. */
+/**
+ * The models that may be used, by type in the order of {@link MODEL_TYPES}, each
+ * type in its own order. Clients count on the context length of a chat model, so
+ * one of which nobody states it gets the default.
+ */
 export function activeModels (curated: readonly CuratedModel[]): Model[] {
   return MODEL_TYPES.flatMap(type => curated.filter(model => model.isActive && model.type === type))
-    .map(({ isActive, ...model }) => model)
+    .map(({ isActive, ...model }) => model.type === 'chat' ? { ...model, contextLength: model.contextLength ?? DEFAULT_CONTEXT_LENGTH } : model)
 }

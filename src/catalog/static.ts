@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Type, type Static } from '@sinclair/typebox'
 import { ConfigError } from '../config.ts'
 import { schemaProblems, type Problem } from './problems.ts'
-import { DEFAULT_CONTEXT_LENGTH, DEFAULT_CREATED_AT, MODEL_TYPES, ModelSchema, type CuratedModel, type ModelType } from './models.ts'
+import { DEFAULT_CREATED_AT, MODEL_TYPES, ModelSchema, type CuratedModel, type ModelType } from './models.ts'
 
 const { type, ...fields } = ModelSchema.properties
 
@@ -58,12 +58,11 @@ export function catalogFileProblems (value: unknown): Problem[] {
   return problems
 }
 
-/** A sound catalog file → its models, in order, with the contract's defaults. */
+/** A sound catalog file → its models, in order. */
 export function modelsOf (file: CatalogFile): CuratedModel[] {
   return MODEL_TYPES.flatMap(type => (file[type] ?? []).map(item => ({
     isActive: true,
     createdAt: DEFAULT_CREATED_AT,
-    ...(type === 'chat' && { contextLength: DEFAULT_CONTEXT_LENGTH }),
     ...item,
     type
   })))

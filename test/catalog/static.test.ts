@@ -51,9 +51,9 @@ t.test('a byte order mark is no error', async t => {
   t.same(staticModels(tempFile(t, '\ufeff{"chat":[]}')), [])
 })
 
-t.test('defaults: a chat model has a context length, others only their own', async t => {
-  t.same(modelsOf({ chat: [good], image: [{ ...good, id: 'b' }] }), [
-    { ...good, type: 'chat', isActive: true, contextLength: 1048576, createdAt: '2025-05-01T00:00:00.000Z' },
-    { ...good, id: 'b', type: 'image', isActive: true, createdAt: '2025-05-01T00:00:00.000Z' }
+t.test('defaults: active, and made on a fixed day', async t => {
+  t.same(modelsOf({ chat: [good], image: [{ ...good, id: 'b', isActive: false, createdAt: '2020-01-01T00:00:00.000Z' }] }), [
+    { ...good, type: 'chat', isActive: true, createdAt: '2025-05-01T00:00:00.000Z' },
+    { ...good, id: 'b', type: 'image', isActive: false, createdAt: '2020-01-01T00:00:00.000Z' }
   ])
 })

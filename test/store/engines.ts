@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { join } from 'node:path'
 import pg from 'pg'
 import type { Test } from 'tap'
@@ -43,6 +45,51 @@ export async function freshPostgres (t: Test): Promise<string> {
 export async function cutConnections (url: string, application = '%'): Promise<number> {
   const { rowCount } = await onServer('select pg_terminate_backend(pid) from pg_stat_activity where datname = $1 and application_name like $2', [new URL(url).pathname.slice(1), application])
   return rowCount ?? 0
+}
+
+/** A wire to a database server, which can fail in each of the ways that wires do. */
+export interface Wire {
+  url: string
+  /** Bytes vanish, connections stay. */
+  silence: (on: boolean) => void
+  /** Every connection breaks and new ones are refused. */
+  cut: () => Promise<void>
+  /** New connections get through again. */
+  mend: () => Promise<void>
+}
+
+/** The same database behind a wire. */
+export async function wired (t: Test, url: string): Promise<Wire> {
+  const { hostname, port } = new URL(url)
+  const sockets = new Set<Socket>()
+  let silent = false
+  const server = createServer(client => {
+    const upstream = connect(port === '' ? 5432 : Number(port), hostname)
+    for (const [from, into] of [[client, upstream], [upstream, client]] as const) {
+      sockets.add(from)
+      from.on('data', chunk => { if (!silent) into.write(chunk) }).on('error', () => {}).on('close', () => { sockets.delete(from); into.destroy() })
+    }
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port: own } = server.address() as AddressInfo
+  const cut = async () => {
+    if (!server.listening) return
+    for (const socket of sockets) socket.destroy()
+    server.close()
+    await once(server, 'close')
+  }
+  t.teardown(cut)
+  const to = new URL(url)
+  to.host = `127.0.0.1:${own}`
+  return {
+    url: to.href,
+    silence: on => { silent = on },
+    cut,
+    mend: async () => {
+      server.listen(own, '127.0.0.1')
+      await once(server, 'listening')
+    }
+  }
 }
 
 /** Both engines by name: how to get a fresh database URL, and why not. */

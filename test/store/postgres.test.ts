@@ -1,36 +1,15 @@
 // PostgreSQL that goes away: a query on a connection that fell silent fails in
 // bounded time and the pool recovers; a listener whose connection is cut comes
 // back and hears of what it missed.
-import { once } from 'node:events'
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { openStore } from '../../src/store/store.ts'
-import { cutConnections, freshPostgres, postgresMissing } from './engines.ts'
+import { cutConnections, freshPostgres, postgresMissing, wired } from './engines.ts'
 
 const skip = await postgresMissing()
 const model = (id: string) => ({ id, name: id, description: '', type: 'chat' as const, isActive: true })
 
-/** A wire to the server that can fall silent without closing. */
-async function wire (t: Test, url: string): Promise<{ url: string, silence: (on: boolean) => void }> {
-  const { hostname, port } = new URL(url)
-  const sockets = new Set<Socket>()
-  let silent = false
-  const server = createServer(client => {
-    const upstream = connect(port === '' ? 5432 : Number(port), hostname)
-    sockets.add(client).add(upstream)
-    for (const [from, into] of [[client, upstream], [upstream, client]] as const) {
-      from.on('data', chunk => { if (!silent) into.write(chunk) }).on('error', () => {}).on('close', () => into.destroy())
-    }
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => { for (const socket of sockets) socket.destroy(); server.close() })
-  const to = new URL(url)
-  to.host = `127.0.0.1:${(server.address() as AddressInfo).port}`
-  return { url: to.href, silence: on => { silent = on } }
-}
-
 t.test('a server that falls silent', { skip }, async t => {
-  const { url, silence } = await wire(t, await freshPostgres(t))
+  const { url, silence } = await wired(t, await freshPostgres(t))
   const store = await openStore(url)
   t.teardown(async () => await store.close())
   await store.prepare([model('a')])
