@@ -4,8 +4,15 @@ import t from 'tap'
 import { backAtRest, lastPost, send, startRig } from './helper.ts'
 
 const HOP_BY_HOP: Record<string, string> = {
-  'Keep-Alive': 'timeout=5', 'Proxy-Connection': 'keep-alive', 'Proxy-Authorization': 'Basic c2VjcmV0', 'Proxy-Authenticate': 'Basic',
-  'Proxy-Authentication-Info': 'x', TE: 'trailers, gzip', Trailer: 'x-sum', Upgrade: 'h2c', 'HTTP2-Settings': 'AAMAAABkAAQ'
+  'Keep-Alive': 'timeout=5',
+  'Proxy-Connection': 'keep-alive',
+  'Proxy-Authorization': 'Basic c2VjcmV0',
+  'Proxy-Authenticate': 'Basic',
+  'Proxy-Authentication-Info': 'x',
+  TE: 'trailers, gzip',
+  Trailer: 'x-sum',
+  Upgrade: 'h2c',
+  'HTTP2-Settings': 'AAMAAABkAAQ'
 }
 
 t.test('to the upstream', async t => {
