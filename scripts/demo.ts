@@ -13,7 +13,7 @@ async function demo (): Promise<void> {
   const given = process.env.INFERENCE_SERVICE_URL?.trim()
   const standIn = given ? undefined : await startFakeInference(PACE)
   const service = given || standIn!.url
-  const address = await serve({ LOG_LEVEL: 'warn', ...process.env, INFERENCE_SERVICE_URL: service }, async () => { await standIn?.close() })
+  const address = await serve({ LOG_LEVEL: 'warn', ...process.env, INFERENCE_SERVICE_URL: service })
   console.log(`
   API             ${address}/v1/models
   OpenAI clients  ${address}/openai/v1  (base URL, any API key)

@@ -13,6 +13,8 @@ const count = (minimum: number, value: number, unit = '') => Type.Integer({ mini
 const list = (must: string) => Type.Array(Type.String({ minLength: 1 }), { default: [], must })
 const oneOf = <const T extends string>(values: T[], value: T) => Type.Union(values.map(v => Type.Literal(v)), { default: value, must: `be one of: ${values.join(', ')}` })
 
+// A line break would end the part that carries the id in a multipart body.
+const MODEL_ID = '^[^\\u0000-\\u001f\\u007f]+$'
 // Plain segments, none of them a dot segment; `models` is the catalog's.
 const EXTRA_PATH = '^(?!models(/|$))(?!.*(^|/)\\.{1,2}(/|$))[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*$'
 
@@ -27,9 +29,9 @@ export const ConfigSchema = Type.Object({
   INFERENCE_SERVICE_URL: text('be an http:// or https:// URL without credentials, query or fragment', { default: 'http://localhost:8001' }),
   INFERENCE_API_KEY: optional(text('be a key without spaces or control characters', { pattern: '^[\\x21-\\x7e]+$' })),
   MODEL_CACHE_TIMEOUT: seconds(1800),
-  DEFAULT_CHAT_MODEL: text('be a model id', { default: 'gemini-1.5-flash' }),
-  DEFAULT_IMAGE_MODEL: text('be a model id', { default: 'sdxl' }),
-  DEFAULT_SPEECH_MODEL: optional(text('be a model id')),
+  DEFAULT_CHAT_MODEL: text('be a model id without control characters', { pattern: MODEL_ID, default: 'gemini-1.5-flash' }),
+  DEFAULT_IMAGE_MODEL: text('be a model id without control characters', { pattern: MODEL_ID, default: 'sdxl' }),
+  DEFAULT_SPEECH_MODEL: optional(text('be a model id without control characters', { pattern: MODEL_ID })),
   UPSTREAM_CA_FILE: optional(text('be a path')),
   CATALOG_SOURCE: oneOf(['static', 'database', 'inference'], 'static'),
   CATALOG_FILE: optional(text('be a path')),

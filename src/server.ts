@@ -16,7 +16,7 @@ const QUIET = 500
  * stop, 1 where the port cannot be had, 78 for a bad configuration.
  * @returns the address it listens on
  */
-export async function serve (environment: NodeJS.ProcessEnv, onStop: () => Promise<void> = async () => {}): Promise<string> {
+export async function serve (environment: NodeJS.ProcessEnv): Promise<string> {
   const config = await refuseBadConfig(() => loadConfig(environment))
   const app = await refuseBadConfig(() => buildApp(config))
   let stopping = false
@@ -35,7 +35,6 @@ export async function serve (environment: NodeJS.ProcessEnv, onStop: () => Promi
     // close() alone waits for ever on an endless stream, a silent connection or half a body.
     app.server.closeAllConnections()
     await closed
-    await onStop()
     process.exit(0)
   }
   for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => stop(cluster.isWorker ? 'leaving' : 'refusing'))

@@ -34,7 +34,7 @@ t.test('all problems come at once, one line each, without values', async t => {
   }
 })
 
-for (const [name, value] of Object.entries({ PORT: '70000', MODEL_CACHE_TIMEOUT: '-1', QUEUE_TIMEOUT: '1e3', BODY_LIMIT: '1.5', DATABASE_URL: 'mysql://x', INFERENCE_SERVICE_URL: 'ftp://x', TRUST_PROXY: '-1', PROXY_EXTRA_PATHS: 'score,v1/../../admin' })) {
+for (const [name, value] of Object.entries({ PORT: '70000', MODEL_CACHE_TIMEOUT: '-1', QUEUE_TIMEOUT: '1e3', BODY_LIMIT: '1.5', DATABASE_URL: 'mysql://x', INFERENCE_SERVICE_URL: 'ftp://x', TRUST_PROXY: '-1', DEFAULT_IMAGE_MODEL: 'a\r\nb', PROXY_EXTRA_PATHS: 'score,v1/../../admin' })) {
   t.test(`${name}=${value} is refused`, async t => {
     t.throws(() => loadConfig({ [name]: value }), new RegExp(`^${name} must `))
   })

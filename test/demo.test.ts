@@ -3,6 +3,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
 import { test, type Test } from 'tap'
 import { startFakeInference } from './fake-inference.ts'
 import { eventually } from './helper.ts'
@@ -38,13 +39,17 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     const docs = place(demo, 'Docs page')!
     const base = place(demo, 'OpenAI clients')!
     const standIn = place(demo, 'Stand-in')!
-    t.equal((await (await fetch(api)).json() as unknown[]).length, 7)
     t.match(await (await fetch(docs)).text(), '<title>Model gateway</title>')
     t.match(await (await fetch(`${base}/models`)).json(), { object: 'list' })
     t.equal((await fetch(`${standIn}/v1/models`)).headers.get('server'), 'inference stand-in')
     const answer: any = await (await fetch(`${base}/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"messages":[]}' })).json()
     t.match(answer.choices[0].message.content, 'stand-in for model gemini-1.5-flash')
+    // The last, so that stopping takes its while: connections are let rest before they are cut.
+    t.equal((await (await fetch(api)).json() as unknown[]).length, 7)
 
+    demo.child.kill(signal)
+    // On Ctrl-C both the terminal and npm send the signal.
+    await setTimeout(50)
     demo.child.kill(signal)
     t.strictSame(await demo.exit, [0, null])
     t.equal(demo.err(), '')

@@ -50,7 +50,7 @@ export async function startRawUpstream (t: Teardown, onRequest: (socket: Socket,
     socket.on('data', chunk => {
       received[place] = Buffer.concat([received[place]!, chunk])
       pending += chunk.toString('latin1')
-      if (/^(POST|GET) [^]*\r\n\r\n/.test(pending)) {
+      if (/^(POST|GET|HEAD) [^]*\r\n\r\n/.test(pending)) {
         pending = ''
         onRequest(socket, hits++)
       }

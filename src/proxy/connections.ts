@@ -1,11 +1,18 @@
 import { Client, buildConnector } from 'undici'
 import type { Socket } from 'node:net'
+import { InformationalFilter } from './informational.ts'
 
 export interface ConnectionSettings {
   readonly origin: string
   /** PEM certificates of the authorities to trust; absent: the built-in ones. */
   readonly ca?: string[]
 }
+
+/** How long an unused connection is kept, milliseconds: well under the 5 s of common servers, for one that closes first races with the next request. */
+const KEEP_ALIVE = 1500
+
+/** How long connections are used once only, after the upstream has closed one unannounced, milliseconds. */
+const DISTRUST = 60_000
 
 /**
  * One upstream connection at a time: an undici Client that serves one exchange,
@@ -16,20 +23,30 @@ export class Connection {
   /** The error that the current socket met, if any: undici hides a reset that ends a close-delimited body. */
   socketError: Error | undefined
   inUse = true
+  /** It has carried a request before. */
+  used = false
 
   #socket: Socket | undefined
+  #informational: InformationalFilter | undefined
 
-  constructor (origin: string, connect: buildConnector.connector, onDisconnect: (connection: Connection) => void) {
+  constructor (origin: string, connect: buildConnector.connector, onDisconnect: (connection: Connection, cause: Error & { code?: string }) => void) {
     this.client = new Client(origin, {
       pipelining: 1,
       // Time limits are the exchange's own: undici's fire up to half a second late.
       headersTimeout: 0,
       bodyTimeout: 0,
       maxHeaderSize: 65536,
+      keepAliveTimeout: KEEP_ALIVE,
+      keepAliveMaxTimeout: KEEP_ALIVE,
       // The connector returns the socket that it opens; its type does not say so.
       connect: (options, callback) => this.#watch(connect(options, callback) as unknown as Socket)
     })
-    this.client.on('disconnect', () => onDisconnect(this))
+    this.client.on('disconnect', (_origin, _targets, cause) => onDisconnect(this, cause))
+  }
+
+  /** A request is about to be sent on it. */
+  onRequest (): void {
+    this.#informational!.expectHead()
   }
 
   /** Closes the socket at once, also one that is not connected yet: undici leaves that to its connect limit. */
@@ -41,6 +58,7 @@ export class Connection {
   // Listens before undici does: its own listener may end the response on a reset.
   #watch (socket: Socket): void {
     this.#socket = socket
+    this.#informational = new InformationalFilter(socket)
     this.socketError = undefined
     socket.on('error', error => { this.socketError = error })
   }
@@ -59,6 +77,7 @@ export class Connections {
   readonly #all = new Set<Connection>()
   // Last in, first out: the warmest socket is used again, the others run into their keep-alive limit.
   readonly #idle: Connection[] = []
+  #distrustUntil = 0
 
   constructor ({ origin, ca }: ConnectionSettings) {
     this.#origin = origin
@@ -82,8 +101,20 @@ export class Connections {
 
   /** The exchange ended well; the connection may serve another. */
   release (connection: Connection): void {
+    if (performance.now() < this.#distrustUntil) return this.discard(connection)
     connection.inUse = false
+    connection.used = true
     this.#idle.push(connection)
+  }
+
+  /**
+   * The upstream has closed a connection that it had let us keep. It will do so
+   * again, and one time with a request on its way, which then may or may not
+   * have been run and cannot be sent twice. So for a while none is used twice.
+   */
+  distrust (): void {
+    this.#distrustUntil = performance.now() + DISTRUST
+    for (const connection of this.#idle.splice(0)) this.discard(connection)
   }
 
   /** Closes the connection at once, and with it the request that it carries. */
@@ -99,10 +130,12 @@ export class Connections {
   }
 
   // A connection in use deals with its own end; an idle one has nothing left to say.
-  readonly #onDisconnect = (connection: Connection): void => {
-    if (connection.inUse) return
+  readonly #onDisconnect = (connection: Connection, { code }: Error & { code?: string }): void => {
+    if (connection.inUse || !this.#all.has(connection)) return
     this.#idle.splice(this.#idle.indexOf(connection), 1)
     this.discard(connection)
+    // undici's own closing: idle too long, or announced by the upstream (`Connection: close`).
+    if (code !== 'UND_ERR_INFO') this.distrust()
   }
 }
 

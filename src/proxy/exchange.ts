@@ -1,11 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import { GatewayError } from '../errors.ts'
+import { lingeringClose } from '../http/lingering-close.ts'
 import type { ModelScanner } from '../body/scanner.ts'
 import type { Spool } from '../body/spool.ts'
 import type { Admission } from './admission.ts'
 import type { Connection, Connections } from './connections.ts'
-import { clientResponseHeaders, type RawHeaders, type ResponseFacts } from './headers.ts'
+import { clientResponseHeaders, clientTrailers, type RawHeaders, type ResponseFacts } from './headers.ts'
 import { Intake, type IntakeListener } from './intake.ts'
 import { EventBoundary } from './sse.ts'
 import { isTransientConnectError, upstreamError } from './upstream-errors.ts'
@@ -95,6 +96,8 @@ export class Exchange implements IntakeListener {
   #spool: Spool | undefined
   #connection: Connection | undefined
   #connected = false
+  /** The whole request has been handed to the upstream's socket. */
+  #sent = false
   #attempt = 0
   #dispatchedAt = 0
   #holdsSlot = false
@@ -200,6 +203,7 @@ export class Exchange implements IntakeListener {
   onConnect (): void {
     this.#connected = true
     this.#phase = 'waiting'
+    this.#connection!.onRequest()
     this.#arm(this.#services.limits.firstByte)
   }
 
@@ -207,10 +211,12 @@ export class Exchange implements IntakeListener {
     this.#timer?.refresh()
   }
 
+  onRequestSent (): void {
+    this.#sent = true
+  }
+
   onHeaders (status: number, rawHeaders: Buffer[], resume: () => void, statusText: string): boolean {
     if (this.#phase === 'ended') return false
-    // Informational answers are for the gateway; the final one is still to come. A 101 is final, and nobody asked for it.
-    if (status >= 100 && status < 200 && status !== 101) return true
     if (status < 200 || status > 599) {
       this.#fail(new GatewayError('upstream_invalid_response', { cause: new Error(`status ${status}`) }))
       return false
@@ -220,11 +226,20 @@ export class Exchange implements IntakeListener {
     this.#resumeUpstream = resume
     let facts: ResponseFacts
     try {
-      facts = clientResponseHeaders(rawHeaders, this.#listener.onAnswer(this))
+      const own = this.#listener.onAnswer(this)
+      // An answer that comes before the upload's end may end before it, too.
+      if (!this.exchange.request.complete) own.connection = 'close'
+      facts = clientResponseHeaders(rawHeaders, own)
       // undici reads the phrase as UTF-8; Node wants its bytes, one a character.
       this.exchange.response.writeHead(status, Buffer.from(statusText).toString('latin1'), facts.headers)
     } catch (cause) {
       this.#fail(new GatewayError('upstream_invalid_response', { cause }))
+      return false
+    }
+    if (status === 304) {
+      // It has no body, but undici takes its Content-Length for one that is missing.
+      this.exchange.response.end()
+      this.#end('complete')
       return false
     }
     this.#phase = 'streaming'
@@ -251,16 +266,19 @@ export class Exchange implements IntakeListener {
 
   onComplete (trailers: Buffer[]): void {
     if (this.#phase !== 'streaming') return
-    const { response } = this.exchange
+    const { request, response } = this.exchange
     const connection = this.#connection!
     // undici ends a close-delimited body cleanly on a reset; only the socket knows better.
     if (!this.#delimited && connection.socketError !== undefined) {
       return this.#fail(new GatewayError('upstream_failed', { cause: connection.socketError }))
     }
-    this.#connection = undefined
-    this.#services.connections.release(connection)
-    if (trailers.length > 0) response.addTrailers(pairs(trailers))
-    response.end()
+    if (this.#sent) {
+      this.#connection = undefined
+      this.#services.connections.release(connection)
+    }
+    if (trailers.length > 0) response.addTrailers(clientTrailers(trailers))
+    if (request.complete) response.end()
+    else lingeringClose(request, response)
     // The upstream is done; what is left is the reader's, and it may stop reading too.
     if (!response.writableFinished) this.#limitReader()
     this.#end('complete')
@@ -276,6 +294,7 @@ export class Exchange implements IntakeListener {
       this.#timer = setTimeout(() => this.#dispatch(), CONNECT_BACKOFF[this.#attempt - 1])
       return
     }
+    if (this.#phase === 'waiting' && connection.used) this.#services.connections.distrust()
     this.#fail(upstreamError(error, this.#connected))
   }
 
@@ -369,10 +388,4 @@ export class Exchange implements IntakeListener {
     if (outcome === 'refused') this.#listener.onRefused(this, error!)
     this.#listener.onEnd(this, outcome, error)
   }
-}
-
-function pairs (raw: Buffer[]): [string, string][] {
-  const out: [string, string][] = []
-  for (let i = 0; i < raw.length; i += 2) out.push([raw[i]!.toString('latin1'), raw[i + 1]!.toString('latin1')])
-  return out
 }

@@ -146,3 +146,18 @@ export function clientResponseHeaders (raw: Buffer[], own: Record<string, unknow
   if (vary !== undefined) headers.push('vary', vary)
   return { headers, delimited: chunked || hasLength, hasLength, eventStream: eventStream && !encoded }
 }
+
+// RFC 9110 section 6.5.1: framing, routing and processing of the answer are decided before its trailers come.
+const NO_TRAILER = /^(content-(length|type|encoding|range)|host|set-cookie|cache-control|authorization|location|date|vary)$/
+
+/** The upstream's trailers as the client gets them. */
+export function clientTrailers (raw: Buffer[]): [string, string][] {
+  const out: [string, string][] = []
+  for (let i = 0; i < raw.length; i += 2) {
+    const written = raw[i]!.toString('latin1')
+    const name = written.toLowerCase()
+    if (HOP_BY_HOP.has(name) || RESPONSE_OWN.test(name) || NO_TRAILER.test(name)) continue
+    out.push([written, raw[i + 1]!.toString('latin1')])
+  }
+  return out
+}

@@ -137,7 +137,7 @@ t.test('a name longer than the limit is cut, and the bytes are not', async t => 
 t.test('a broken scanner stays broken', async t => {
   const scanner = new JsonModelScanner(DEFAULT)
   t.throws(() => scanner.write(bytes('{]')), { code: 'invalid_json' })
-  t.throws(() => scanner.write(bytes('}')), { code: 'invalid_json' })
+  t.throws(() => scanner.write(bytes('{}')), { code: 'invalid_json' })
   t.throws(() => scanner.end(), { code: 'invalid_json' })
 })
 

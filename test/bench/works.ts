@@ -1,0 +1,329 @@
+import { writeFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { bare, direct, gateway, haproxy, keyedGateway, nginx, portkey, startGateway, stock, type Candidate, type Running } from './candidates.ts'
+import { addDelays, cpuDuring, headOf, interleave, requestFigures, withUpstream, type Ask, type Column, type Options, type Row, type Table, type Work } from './measure.ts'
+import { profileTable } from './profile.ts'
+import { cpuSeconds, end, freePort, peakKilobytes, residentKilobytes, resetPeak, runLoad, startScript, untilAnswers } from './processes.ts'
+
+const CHAT = '/v1/chat/completions'
+
+/** A chat request of exactly that many bytes. */
+function chatBody (bytes: number, fields = ''): string {
+  const [open, close] = [`{${fields}"messages":[{"role":"user","content":"`, '"}],"temperature":0.7}']
+  return open + 'x'.repeat(bytes - open.length - close.length) + close
+}
+
+const CPU: Column = { key: 'cpu', label: 'CPU per request, µs', digits: 1 }
+const REQUEST_COLUMNS: Column[] = [
+  CPU,
+  { key: 'rate', label: 'requests/s, 32 connections', digits: 0 },
+  { key: 'added_p50', label: 'added p50, ms', digits: 3 },
+  { key: 'added_p99', label: 'added p99, ms', digits: 3 }
+]
+
+const chat: Work = {
+  name: 'chat',
+  async run (options) {
+    const ask: Ask = { method: 'POST', path: CHAT, body: chatBody(1024, '"model":"bench",') }
+    const rows = await withUpstream('json', upstreamPort => interleave(
+      [direct, nginx, haproxy, bare, gateway, keyedGateway, stock, portkey], { scratch: options.scratch, upstreamPort }, options.quick ? 3 : 7,
+      running => requestFigures(running, ask, options)))
+    addDelays(rows, 'p50', 'p99')
+    return [{
+      name: 'chat',
+      title: '1 KB chat request, model named',
+      about: 'Requests at full speed on 32 connections for CPU and throughput; then one at a time for the delay that the proxy adds.',
+      columns: REQUEST_COLUMNS,
+      rows
+    }]
+  }
+}
+
+/** The gateway under another name: as a row of its own beside itself. */
+const gatewayAs = (name: string, label: string): Candidate => ({ ...gateway, name, label })
+
+const model: Work = {
+  name: 'model',
+  async run (options) {
+    // `embeddings` has no default model: its bodies go through unscanned.
+    const asks: Record<string, Ask> = {
+      unscanned: { method: 'POST', path: '/v1/embeddings', body: chatBody(1024) },
+      named: { method: 'POST', path: CHAT, body: chatBody(1024, '"model":"bench",') },
+      added: { method: 'POST', path: CHAT, body: chatBody(1024) }
+    }
+    const candidates = [gatewayAs('unscanned', 'the gateway, route without a default model'), gatewayAs('named', 'the gateway, model named'), gatewayAs('added', 'the gateway, model put in')]
+    const rows = await withUpstream('json', async upstreamPort => {
+      // One process for all three: two of them differ by more than the scan costs.
+      const shared = await gateway.start({ scratch: options.scratch, upstreamPort })
+      const here = candidates.map(candidate => ({ ...candidate, start: async () => ({ ...shared, stop: async () => {} }) }))
+      try {
+        return await interleave(here, { scratch: options.scratch, upstreamPort }, options.quick ? 5 : 11, (running, { name }) => requestFigures(running, asks[name]!, options))
+      } finally {
+        await shared.stop()
+      }
+    })
+    addDifferences(rows, 'cpu')
+    return [{
+      name: 'model',
+      title: '1 KB chat request, default model put in',
+      about: 'The same bytes three ways through one gateway process.',
+      columns: [CPU, { key: 'extra_cpu', label: 'over unscanned, µs', digits: 1 }],
+      rows
+    }]
+  }
+}
+
+/** Adds to each sample how far it lies above the first row's of the same round. */
+function addDifferences (rows: readonly Row[], key: string): void {
+  for (const row of rows) {
+    for (const [round, sample] of row.samples.entries()) sample[`extra_${key}`] = sample[key]! - rows[0]!.samples[round]![key]!
+  }
+}
+
+const STREAM_ASK: Ask = { method: 'POST', path: CHAT, headers: { accept: 'text/event-stream' }, body: chatBody(1024, '"model":"bench","stream":true,') }
+
+const profile: Work = {
+  name: 'profile',
+  run: async options => [await profileTable(options, { method: 'POST', path: CHAT, body: chatBody(1024) })]
+}
+
+const sse: Work = {
+  name: 'sse',
+  async run ({ quick, scratch }) {
+    const rows = await withUpstream('sse', upstreamPort => interleave(
+      [direct, nginx, haproxy, bare, gateway, stock, portkey], { scratch, upstreamPort }, quick ? 2 : 5,
+      async running => {
+        let cpu = NaN
+        const pids = running.pids()
+        const report = await runLoad(
+          { kind: 'streams', port: running.port, head: headOf(STREAM_ASK, running), body: STREAM_ASK.body, streams: 100, warmSeconds: quick ? 0.5 : 1, seconds: quick ? 1.5 : 4 },
+          phase => { cpu = cpuSeconds(pids) - (phase === 'begin' ? 0 : cpu) })
+        if (report.served !== 100) throw new Error(`${report.served} of 100 streams were served`)
+        return { cpu: pids.length === 0 ? NaN : cpu / report.events! * 1e6, rate: report.events! / report.seconds!, p50: report.p50!, p99: report.p99!, firstByte: report.firstByteP50! }
+      }))
+    addDelays(rows, 'p50', 'p99', 'firstByte')
+    return [{
+      name: 'sse',
+      title: '100 event streams, 50 events a second each',
+      about: 'Events of 120 bytes, each stamped by the service as it is sent and read by the client. The streams are spread over the 20 ms between events.',
+      columns: [
+        { key: 'cpu', label: 'CPU per 1,000 events, ms', digits: 1 },
+        { key: 'rate', label: 'events/s', digits: 0 },
+        { key: 'added_p50', label: 'added p50, ms', digits: 3 },
+        { key: 'added_p99', label: 'added p99, ms', digits: 2 },
+        { key: 'added_firstByte', label: 'added to the first byte (p50, 100 at once), ms', digits: 1 }
+      ],
+      rows
+    }]
+  }
+}
+
+const streams: Work = {
+  name: 'streams',
+  async run ({ quick, scratch }) {
+    const tables: Table[] = []
+    for (const count of quick ? [2000] : [2000, 5000]) {
+      const settings = { MAX_CONCURRENT_REQUESTS: '8192' }
+      const rows = await withUpstream('sse', async upstreamPort => {
+        // Memory is measured on a fresh process each time, so nothing is started ahead.
+        const onDemand = (candidate: Candidate): Candidate => ({ ...candidate, start: async () => idle })
+        const idle: Running = { port: 0, headers: {}, pids: () => [], stop: async () => {} }
+        const candidates = [direct, nginx, haproxy, bare, gateway, stock]
+        return interleave(candidates.map(onDemand), { scratch, upstreamPort }, quick ? 1 : 3, async (_, { name }) => {
+          const running = await candidates.find(candidate => candidate.name === name)!.start({ scratch, upstreamPort, settings })
+          try {
+            await sleep(300)
+            const pids = running.pids()
+            const atRest = residentKilobytes(pids)
+            let open = 0
+            const report = await runLoad(
+              { kind: 'streams', port: running.port, head: headOf(STREAM_ASK, running), body: STREAM_ASK.body, streams: count, warmSeconds: 1, seconds: quick ? 0.5 : 1 },
+              phase => { if (phase === 'end') open = residentKilobytes(pids) })
+            return { served: report.served!, firstByteP50: report.firstByteP50!, firstByteMax: report.firstByteMax!, memory: pids.length === 0 ? NaN : (open - atRest) / count }
+          } finally {
+            await running.stop()
+          }
+        })
+      }, 1000)
+      tables.push({
+        name: `streams-${count}`,
+        title: `${count.toLocaleString('en')} event streams opened at once`,
+        about: 'One event a second on each; a fresh process for each round. The gateway runs with `MAX_CONCURRENT_REQUESTS=8192`, since its default cap (1,024) would queue the rest.',
+        columns: [
+          { key: 'served', label: 'served', digits: 0 },
+          { key: 'firstByteP50', label: 'first byte p50, ms', digits: 0 },
+          { key: 'firstByteMax', label: 'first byte latest, ms', digits: 0 },
+          { key: 'memory', label: 'memory per stream over idle, KB', digits: 1 }
+        ],
+        rows
+      })
+    }
+    return tables
+  }
+}
+
+interface UploadKind { name: string, title: string, megabytes: number, path: string, type: string, start: string, end: string, settings?: Record<string, string> }
+
+const BOUNDARY = 'bench-boundary-0123456789'
+const PICTURE_CHAT = '"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,'
+const UPLOADS: UploadKind[] = [
+  { name: 'upload-10', title: '10 MB JSON upload, model named', megabytes: 10, path: CHAT, type: 'application/json', start: `{"model":"bench",${PICTURE_CHAT}`, end: '"}}]}]}' },
+  { name: 'upload-10-model', title: '10 MB JSON upload, default model put in', megabytes: 10, path: CHAT, type: 'application/json', start: `{${PICTURE_CHAT}`, end: '"}}]}]}' },
+  {
+    name: 'upload-100',
+    title: '100 MB multipart upload',
+    megabytes: 100,
+    path: '/v1/images/edits',
+    type: `multipart/form-data; boundary=${BOUNDARY}`,
+    start: `--${BOUNDARY}\r\ncontent-disposition: form-data; name="prompt"\r\n\r\na hat\r\n--${BOUNDARY}\r\ncontent-disposition: form-data; name="image"; filename="a.png"\r\ncontent-type: image/png\r\n\r\n`,
+    end: `\r\n--${BOUNDARY}--\r\n`
+  }
+]
+
+const uploads: Work = {
+  name: 'uploads',
+  async run ({ quick, scratch }) {
+    const tables: Table[] = []
+    for (const { name, title, megabytes, path, type, start, end } of UPLOADS) {
+      const ask: Ask = { method: 'POST', path, headers: { 'content-type': type } }
+      const unscanned = gatewayAs('gateway-unscanned', 'the gateway, route without a default model')
+      const candidates = name === 'upload-10-model' ? [direct, bare, unscanned, gateway] : [direct, nginx, haproxy, bare, gateway, stock]
+      const rows = await withUpstream('sink', upstreamPort => interleave(candidates, { scratch, upstreamPort }, quick ? 2 : 5, async (running, candidate) => {
+        const count = Math.max(1, (quick ? 60 : 200) / megabytes)
+        const head = headOf({ ...ask, path: candidate === unscanned ? '/v1/embeddings' : path }, running)
+        const pids = running.pids()
+        const atRest = residentKilobytes(pids)
+        resetPeak(pids)
+        const [cpu, report] = await cpuDuring(running, () => runLoad({ kind: 'uploads', port: running.port, head, start, end, bytes: megabytes * 1e6, count }))
+        if (report.errors! > 0) throw new Error('uploads failed')
+        return {
+          cpu: cpu / report.uploads! * 1000,
+          firstByte: report.firstByte!,
+          firstByteMax: report.firstByteMax!,
+          milliseconds: report.milliseconds!,
+          memory: pids.length === 0 ? NaN : (peakKilobytes(pids) - atRest) / 1024
+        }
+      }))
+      tables.push({
+        name,
+        title,
+        about: 'One upload after the other on one connection. The service drops the body and says when its first byte arrived.',
+        columns: [
+          { key: 'cpu', label: 'CPU per upload, ms', digits: 2 },
+          { key: 'firstByte', label: 'first byte in to first byte out, ms', digits: 2 },
+          { key: 'firstByteMax', label: 'latest, ms', digits: 2 },
+          { key: 'milliseconds', label: 'whole upload, ms', digits: 1 },
+          { key: 'memory', label: 'peak memory over before, MB', digits: 1 }
+        ],
+        rows
+      })
+    }
+    return tables
+  }
+}
+
+/** A catalog of that many models, as an operator would write it. */
+function catalogFile (scratch: string, count: number): string {
+  const file = `${scratch}/catalog-${count}.json`
+  const chat = Array.from({ length: count }, (_, i) => ({
+    id: `vendor-${i % 7}/some-model-${i}-instruct`,
+    name: `Some Model ${i} Instruct`,
+    description: 'A model for conversations, code and summaries, with a long context.',
+    contextLength: 131072
+  }))
+  writeFileSync(file, JSON.stringify({ chat }))
+  return file
+}
+
+const catalog: Work = {
+  name: 'catalog',
+  async run (options) {
+    const tables: Table[] = []
+    for (const count of [20, 200]) {
+      const CATALOG_FILE = catalogFile(options.scratch, count)
+      const withModels = (candidate: Candidate): Candidate => ({ ...candidate, start: context => candidate.start({ ...context, settings: { ...context.settings, CATALOG_FILE } }) })
+      const rows: Row[] = []
+      for (const status of [200, 304]) {
+        let tag = ''
+        const replay: Candidate = {
+          name: `replay-${status}`,
+          label: `bare node:http, the same bytes: ${status}`,
+          async start ({ scratch, upstreamPort }) {
+            const port = await freePort()
+            const replayed = await answerOf(scratch, upstreamPort, { CATALOG_FILE })
+            tag = replayed.tag
+            const child = startScript('peers.ts', { peer: 'replay', port, replayed })
+            await untilAnswers(port)
+            return { port, headers: {}, pids: () => [child.pid!], stop: () => end(child) }
+          }
+        }
+        const candidates = [replay, { ...withModels(gateway), name: `gateway-${status}`, label: `the gateway: ${status}` }, { ...withModels(keyedGateway), name: `gateway-keys-${status}`, label: `the gateway, with API keys: ${status}` }]
+        rows.push(...await interleave(candidates, { scratch: options.scratch, upstreamPort: 9 }, options.quick ? 2 : 5, running =>
+          requestFigures(running, { method: 'GET', path: '/v1/models', ...(status === 304 && { headers: { 'if-none-match': tag } }) }, options)))
+      }
+      tables.push({
+        name: `catalog-${count}`,
+        title: `GET /v1/models, ${count} models`,
+        about: 'The yardstick sends the very bytes that the gateway sends, headers included, and does nothing else.',
+        columns: [CPU, { key: 'perCpuSecond', label: 'requests per CPU second', digits: 0 }, { key: 'rate', label: 'requests/s', digits: 0 }],
+        rows
+      })
+    }
+    return tables
+  }
+}
+
+/** What the gateway answers to a request for its list: what the yardstick will send. */
+async function answerOf (scratch: string, upstreamPort: number, settings: Record<string, string>): Promise<{ headers: string[], body: string, tag: string }> {
+  const running = await startGateway({ scratch, upstreamPort, settings })
+  try {
+    const response = await fetch(`http://127.0.0.1:${running.port}/v1/models`)
+    const headers = [...response.headers].filter(([name]) => !['date', 'connection', 'keep-alive'].includes(name)).flat()
+    return { headers, body: await response.text(), tag: response.headers.get('etag')! }
+  } finally {
+    await running.stop()
+  }
+}
+
+const startup: Work = {
+  name: 'start',
+  async run ({ quick, scratch }) {
+    const idle: Running = { port: 0, headers: {}, pids: () => [], stop: async () => {} }
+    const scripted = (name: string, peer: string, label: string): Candidate => ({
+      name,
+      label,
+      async start ({ upstreamPort }) {
+        const port = await freePort()
+        const replayed = { headers: [], body: '', tag: '' }
+        const child = startScript('peers.ts', { peer, port, upstream: `http://127.0.0.1:${upstreamPort}`, replayed })
+        await untilAnswers(port)
+        return { port, headers: {}, pids: () => [child.pid!], stop: () => end(child) }
+      }
+    })
+    const candidates = [nginx, scripted('node', 'replay', 'bare node:http'), scripted('plugins', 'plugins', 'Fastify, the same plugins registered'), gateway, portkey]
+    const rows = await interleave(candidates.map(candidate => ({ ...candidate, start: async () => idle })), { scratch, upstreamPort: 9 }, quick ? 3 : 7, async (_, { name }) => {
+      const began = performance.now()
+      const running = await candidates.find(candidate => candidate.name === name)!.start({ scratch, upstreamPort: 9 })
+      const firstAnswer = performance.now() - began
+      try {
+        const cpu = cpuSeconds(running.pids()) * 1000
+        await sleep(quick ? 500 : 1000)
+        return { firstAnswer, cpu, memory: residentKilobytes(running.pids()) / 1024 }
+      } finally {
+        await running.stop()
+      }
+    })
+    return [{
+      name: 'start',
+      title: 'Start and rest',
+      about: 'From the start of the process to its first answer; memory at rest, half a second to a second later.',
+      columns: [{ key: 'firstAnswer', label: 'first answer after, ms', digits: 0 }, { key: 'cpu', label: 'CPU until then, ms', digits: 0 }, { key: 'memory', label: 'memory at rest, MB', digits: 0 }],
+      rows
+    }]
+  }
+}
+
+/** All works, in the order of the report. */
+export const WORKS: readonly Work[] = [chat, model, sse, streams, uploads, catalog, startup, profile]
+
+export type { Options }

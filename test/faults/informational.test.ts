@@ -1,0 +1,47 @@
+// Informational answers precede the final one and may come unasked (RFC 9110
+// section 15.2): the client gets the final one, and its time limits are kept.
+import t from 'tap'
+import { backAtRest, isError, lastPost, send, startRig } from './helper.ts'
+
+const FINAL = 'HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello'
+const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n'
+const HINTS = 'HTTP/1.1 103 Early Hints\r\nlink: </a.css>; rel=preload\r\nx-upstream-secret: 1\r\n\r\n'
+const PROCESSING = 'HTTP/1.1 102 Processing\r\n\r\n'
+
+const before: Record<string, string[]> = {
+  'a 103': [HINTS],
+  'a 103 apart from the answer': [HINTS, ''],
+  'a 100': [CONTINUE],
+  'a 100 apart from the answer': [CONTINUE, ''],
+  'a 100 with headers': ['HTTP/1.1 100 Continue\r\nx-a: b\r\n\r\n'],
+  'a 100 in two pieces': ['HTTP/1.1 100 Cont', 'inue\r\n\r\n'],
+  'several of them': [CONTINUE, PROCESSING + HINTS, PROCESSING]
+}
+const bodies = { held: '{}', streamed: `{"text":"${'x'.repeat(200_000)}"}` }
+for (const [name, pieces] of Object.entries(before)) {
+  for (const [kind, body] of Object.entries(bodies)) {
+    t.test(`${name}, ${kind} body`, async t => {
+      const rig = await startRig(t, async socket => {
+        for (const piece of pieces.slice(0, -1)) {
+          socket.write(piece)
+          await new Promise(resolve => setTimeout(resolve, 20))
+        }
+        socket.write(pieces.at(-1) + FINAL)
+      })
+      const answer = await send(rig.gateway.port, lastPost('/v1/chat/completions', body))
+      t.match(answer, { status: 200, complete: true, body: 'hello' })
+      t.notMatch(answer.text, /secret|HTTP\/1.1 1/)
+      t.equal(rig.upstream.hits(), 1)
+      await backAtRest(rig)
+    })
+  }
+}
+
+t.test('they do not lengthen the time to the first byte', async t => {
+  const rig = await startRig(t, socket => {
+    const timer = setInterval(() => socket.write(PROCESSING), 50)
+    socket.once('close', () => clearInterval(timer))
+  }, { UPSTREAM_FIRST_BYTE_TIMEOUT: '0.5' })
+  isError(t, await send(rig.gateway.port, lastPost('/v1/chat/completions')), 504)
+  await backAtRest(rig)
+})

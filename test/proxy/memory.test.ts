@@ -1,0 +1,100 @@
+// A body of any size passes in constant memory: while 100 MB go through, the
+// process grows by less than 32 MB, and the first bytes are upstream before the
+// last have arrived.
+import t from 'tap'
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createServer, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { eventually } from '../helper.ts'
+
+const SIZE = 100 * 1024 * 1024
+const BLOCK = Buffer.alloc(1024 * 1024, 'QUJD')
+const BLOCKS = SIZE / BLOCK.length
+const LIMIT = 32 * 1024
+
+function residentKilobytes (pid: number): number {
+  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1])
+}
+
+interface Arrival { digest: string, length: number, framing: string, firstBefore: boolean }
+
+t.test('100 MB through a gateway of its own process', { skip: process.platform !== 'linux' && 'RSS is read from /proc' }, async t => {
+  const upload = { written: 0 }
+  let arrival: Promise<Arrival>
+  let arrived: (arrival: Arrival) => void
+  const upstream = createServer(async (received, response) => {
+    const hash = createHash('sha256')
+    let length = 0
+    let firstBefore = false
+    for await (const chunk of received) {
+      if (length === 0) firstBefore = upload.written < SIZE
+      length += chunk.length
+      hash.update(chunk)
+    }
+    arrived({ digest: hash.digest('hex'), length, framing: received.headers['content-length'] ?? 'chunked', firstBefore })
+    response.end('{}')
+  }).listen(0, '127.0.0.1')
+  await once(upstream, 'listening')
+  const child = spawn(process.execPath, ['src/server.ts'], {
+    env: { PATH: process.env.PATH ?? '', PORT: '0', BODY_LIMIT: String(2 * SIZE), INFERENCE_SERVICE_URL: `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`, DEFAULT_IMAGE_MODEL: 'put-in' }
+  })
+  let output = ''
+  child.stdout.on('data', chunk => { output += chunk })
+  t.teardown(() => {
+    child.kill('SIGKILL')
+    upstream.closeAllConnections()
+    upstream.close()
+  })
+  await eventually(() => output.includes('listening at'), 20_000, () => output)
+  const port = Number(/listening at http:\/\/127\.0\.0\.1:(\d+)/.exec(output)![1])
+
+  async function send (path: string, type: string, head: string, tail: string, blocks: number) {
+    arrival = new Promise(resolve => { arrived = resolve })
+    upload.written = 0
+    const outgoing = request({ port, host: '127.0.0.1', method: 'POST', path, headers: { 'content-type': type, 'content-length': Buffer.byteLength(head) + Buffer.byteLength(tail) + blocks * BLOCK.length } })
+    const answered = once(outgoing, 'response')
+    outgoing.write(head)
+    let peak = 0
+    for (let block = 0; block < blocks; block++) {
+      if (!outgoing.write(BLOCK)) await once(outgoing, 'drain')
+      upload.written += BLOCK.length
+      peak = Math.max(peak, residentKilobytes(child.pid!))
+    }
+    outgoing.end(tail)
+    const [response] = await answered
+    response.resume()
+    t.equal(response.statusCode, 200)
+    return { peak, ...await arrival }
+  }
+
+  const image = 'application/json'
+  const part = (name: string, more = '') => `--b\r\nContent-Disposition: form-data; name="${name}"${more}\r\n\r\n`
+  const file = part('image', '; filename="a.png"')
+  const bodies: Record<string, [path: string, type: string, head: string, tail: string, sentTail: string]> = {
+    'JSON, model first': ['/v1/images/generations', image, '{"model":"m","image":"', '"}', '"}'],
+    'JSON, model last': ['/v1/images/generations', image, '{"image":"', '","model":"m"}', '","model":"m"}'],
+    'JSON, model absent': ['/v1/images/generations', image, '{"image":"', '"}', '","model":"put-in"}'],
+    'JSON, not looked at': ['/v1/embeddings', image, '{"input":"', '"}', '"}'],
+    'multipart, model first': ['/v1/images/edits', 'multipart/form-data; boundary=b', `${part('model')}m\r\n${file}`, '\r\n--b--\r\n', '\r\n--b--\r\n'],
+    'multipart, model absent': ['/v1/images/edits', 'multipart/form-data; boundary=b', file, '\r\n--b--\r\n', `\r\n${part('model')}put-in\r\n--b--\r\n`]
+  }
+  // Code, buffers and the heap's own slack are there before the first large body.
+  for (const [path, type, head, tail] of Object.values(bodies)) await send(path, type, head, tail, 20)
+
+  for (const [name, [path, type, head, tail, sentTail]] of Object.entries(bodies)) {
+    t.test(name, async t => {
+      const before = residentKilobytes(child.pid!)
+      const { peak, digest, length, firstBefore, framing } = await send(path, type, head, tail, BLOCKS)
+      t.ok(peak - before < LIMIT, `grew by ${Math.round((peak - before) / 1024)} MB`)
+      t.ok(firstBefore, 'the first bytes were upstream before the last were sent')
+      const expected = createHash('sha256').update(head)
+      for (let block = 0; block < BLOCKS; block++) expected.update(BLOCK)
+      t.equal(digest, expected.update(sentTail).digest('hex'))
+      t.equal(length, head.length + SIZE + sentTail.length)
+      if (name.endsWith('first')) t.equal(framing, String(length), 'its length is known and kept')
+    })
+  }
+})
