@@ -154,7 +154,8 @@ function adminRoutes (scope: FastifyInstance, key: string): void {
   app.patch('/models/*', {
     ...ofModel,
     schema: {
-      ...described('adminPatchModel', 'Change fields of a model', 'JSON Merge Patch, as `application/merge-patch+json` or `application/json`. `{"isActive": false}` takes a model out of use at once.'),
+      ...described('adminPatchModel', 'Change fields of a model', '`{"isActive": false}` takes a model out of use at once.'),
+      consumes: ['application/merge-patch+json', 'application/json'],
       params: IdParams,
       headers: IfMatch,
       body: ModelPatchSchema,

@@ -126,6 +126,9 @@ for (const { engine, skip, freshUrl } of ENGINES) {
         t.equal((await call('PATCH', '/admin/models/sdxl', { name: 'Two' }, { 'if-match': stale })).status, 412)
         t.equal((await call('DELETE', '/admin/models/sdxl', undefined, { 'if-match': stale })).status, 412)
       }
+      const fresh = (await call('GET', '/admin/models/sdxl')).headers.get('etag') as string
+      t.equal((await call('PATCH', '/admin/models/sdxl', { name: 'Two' }, { 'if-match': `W/${fresh}` })).status, 412, 'If-Match compares strongly')
+      t.equal((await call('PATCH', '/admin/models/sdxl', { name: 'Three' }, { 'if-match': `"x", ${fresh}` })).status, 200)
       t.equal((await call('PATCH', '/admin/models/sdxl', { name: 'Stable Diffusion XL' }, { 'if-match': '*' })).status, 200)
       t.not((await call('GET', '/admin/models/sdxl')).headers.get('etag'), etag, 'a record that looks as before is still another')
       const tag = (await call('GET', '/admin/models/sdxl')).headers.get('etag') as string
@@ -176,15 +179,20 @@ for (const { engine, skip, freshUrl } of ENGINES) {
       t.same(await ids('q=fast&type=image&active=true'), ['sdxl-lightning', 'flux-schnell'])
       t.same(await ids('active=false'), ['sdxl'])
       t.same(await ids('q=%25'), [], 'a search is for text, not for a pattern')
-      const seen: string[] = []
-      let cursor: string | null = ''
-      while (cursor !== null) {
-        const { json } = await call('GET', `/admin/models?limit=3${cursor === '' ? '' : `&cursor=${cursor}`}`)
-        seen.push(...json.data.map(({ id }: { id: string }) => id))
-        cursor = json.next
-        await call('DELETE', `/admin/models/${seen.at(-1)}`)
+      const pages = async (between: (last: string) => Promise<unknown>) => {
+        const seen: string[] = []
+        let cursor: string | null = ''
+        while (cursor !== null) {
+          const { json } = await call('GET', `/admin/models?limit=3${cursor === '' ? '' : `&cursor=${cursor}`}`)
+          seen.push(...json.data.map(({ id }: { id: string }) => id))
+          cursor = json.next
+          await between(seen.at(-1) as string)
+        }
+        return seen
       }
-      t.same(seen, ['gemini-2.5-flash-preview-04-17', 'gemini-1.5-pro', 'gemini-1.5-flash', 'sdxl', 'sdxl-lightning', 'flux-schnell', 'flux-pro'], 'none twice, none left out, though some go in between')
+      const all = ['gemini-2.5-flash-preview-04-17', 'gemini-1.5-pro', 'gemini-1.5-flash', 'sdxl', 'sdxl-lightning', 'flux-schnell', 'flux-pro']
+      t.same(await pages(async () => {}), all)
+      t.same(await pages(async last => await call('DELETE', `/admin/models/${last}`)), all, 'none twice, none left out, though some go in between')
     })
 
     t.test('the audit tells who, what and when', async t => {
