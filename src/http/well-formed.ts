@@ -11,6 +11,8 @@ const HOST = /^(\[[\da-f:.]+\]|[\w.~!$&'()*+;=%-]*)(:\d*)?$/i
  */
 export function ambiguity (request: IncomingMessage): GatewayError | undefined {
   const { headers, rawHeaders, httpVersion } = request
+  // Node takes a request line without a version for HTTP/0.9, and answers it with headers.
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') return malformed('The HTTP version must be 1.0 or 1.1.')
   const coding = headers['transfer-encoding']
   if (coding !== undefined && (httpVersion !== '1.1' || coding.toLowerCase() !== 'chunked')) {
     return malformed('Transfer-Encoding can only be `chunked`, and only in HTTP/1.1.')
