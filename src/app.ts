@@ -1,5 +1,6 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import admin from '../plugins/admin.ts'
 import catalog from '../plugins/catalog.ts'
 import cors from '../plugins/cors.ts'
 import docs from '../plugins/docs.ts'
@@ -62,6 +63,9 @@ export async function buildApp (config: Config): Promise<FastifyInstance> {
   // behind API_KEYS
   await app.register(catalog, { config })
   await app.register(proxy, { config, trust })
+
+  // behind ADMIN_API_KEY
+  await app.register(admin, { key: config.ADMIN_API_KEY })
 
   return app as unknown as FastifyInstance
 }

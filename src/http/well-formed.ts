@@ -32,9 +32,10 @@ function malformed (message: string): GatewayError {
 }
 
 // What normalisers and decoders disagree on: two slashes, dot segments, a
-// backslash, a control byte, and a percent sign that is left after decoding.
+// backslash, a control byte, and an escape that is left after decoding (a model's
+// id may well hold a percent sign).
 // eslint-disable-next-line no-control-regex
-const AMBIGUOUS = /\/\/|\/\.\.?(\/|$)|[\x00-\x1f\x7f\\%]/
+const AMBIGUOUS = /\/\/|\/\.\.?(\/|$)|[\x00-\x1f\x7f\\]|%[\da-f]{2}/i
 
 /** Whether a request target is a path that all software reads alike: not absolute, no dot segments, nothing encoded twice. */
 export function isPlainTarget (target: string): boolean {

@@ -9,7 +9,8 @@ const CHANNEL = 'model_catalog'
 const MIGRATION_LOCK = 7_241_885_360_121
 const SILENCE_LIMIT_MS = 5000
 const POLL_MS = 2000
-const RECONNECT_MS = 250
+const FIRST_RECONNECT_MS = 50
+const LAST_RECONNECT_MS = 1000
 const POOL_SIZE = 4
 const INT8 = 20
 
@@ -56,6 +57,7 @@ export function postgresEngine (url: string): Engine {
 function watch (options: pg.ClientConfig, onRevision: (revision: number) => void, onTrouble: (error: unknown) => void): () => Promise<void> {
   const stop = new AbortController()
   let client: pg.Client | undefined
+  let pause = FIRST_RECONNECT_MS
   const follow = async () => {
     client = new pg.Client({ ...options, application_name: 'model-gateway listener' })
     // Without a listener the loss of the connection would end the process; the next question reports it.
@@ -67,6 +69,7 @@ function watch (options: pg.ClientConfig, onRevision: (revision: number) => void
       while (!stop.signal.aborted) {
         const { rows } = await client.query('select number from catalog_revision')
         onRevision(rows[0].number)
+        pause = FIRST_RECONNECT_MS
         await Promise.race([lost, delay(POLL_MS, undefined, { signal: stop.signal })])
       }
     } finally {
@@ -76,7 +79,8 @@ function watch (options: pg.ClientConfig, onRevision: (revision: number) => void
   const done = (async () => {
     while (!stop.signal.aborted) {
       await follow().catch(error => { if (!stop.signal.aborted) onTrouble(error) })
-      await delay(RECONNECT_MS * (1 + Math.random()), undefined, { signal: stop.signal }).catch(() => {})
+      await delay(pause * (0.5 + Math.random() / 2), undefined, { signal: stop.signal }).catch(() => {})
+      pause = Math.min(LAST_RECONNECT_MS, pause * 2)
     }
   })()
   return async () => {

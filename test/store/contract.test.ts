@@ -3,12 +3,12 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
-import { BUILT_IN, modelsOf } from '../../src/catalog/static.ts'
+import { staticModels } from '../../src/catalog/static.ts'
 import type { ModelDraft, ModelRecord } from '../../src/store/records.ts'
 import { openStore, type ModelStore } from '../../src/store/store.ts'
 import { ENGINES } from './engines.ts'
 
-const seed = modelsOf(BUILT_IN)
+const seed = staticModels(undefined)
 const draft = (id: string, more: Partial<ModelDraft> = {}): ModelDraft => ({ id, name: id, description: '', type: 'chat', isActive: true, ...more })
 const ids = (records: Array<{ id: string }>) => records.map(({ id }) => id)
 const listed = async (store: ModelStore): Promise<ModelRecord[]> => (await store.contents()).placed.map(({ record }) => record)
