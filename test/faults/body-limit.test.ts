@@ -4,7 +4,7 @@
 import t from 'tap'
 import { gzipSync } from 'node:zlib'
 import type { Socket } from 'node:net'
-import { backAtRest, eventually, isError, parseAnswer, post, rawClient, send, lastPost, startRig } from './helper.ts'
+import { backAtRest, descriptors, eventually, isError, lastPost, parseAnswer, post, rawClient, send, startRig, type Rig } from './helper.ts'
 
 const LIMIT = 1_000_000
 const settings = { BODY_LIMIT: String(LIMIT) }
@@ -30,22 +30,37 @@ const over: Record<string, { start: string, piece: Buffer, upstream: boolean }> 
   'multipart, by its chunks': { start: head('/v1/images/edits', 'transfer-encoding: chunked', MULTIPART) + `${PART.length.toString(16)}\r\n${PART}\r\n`, piece: chunk, upstream: true },
   'by a length past all numbers': { start: head('/v1/chat/completions', 'content-length: 9007199254740993') + '{"text":"', piece: Buffer.alloc(0x10000, 'x'), upstream: false }
 }
-for (const [name, { start, piece, upstream }] of Object.entries(over)) {
-  t.test(name, async t => {
-    const rig = await startRig(t, () => {}, settings)
+// All at once: each takes as long as the gateway reads on.
+t.test('refused while it is being sent', async t => {
+  const rigs: [name: string, rig: Rig][] = []
+  for (const name of Object.keys(over)) rigs.push([name, await startRig(t, () => {}, settings)])
+  const before = descriptors()
+  await Promise.all(rigs.map(async ([name, rig]) => {
+    const { start, piece, upstream } = over[name]!
     const client = await rawClient(rig.gateway.port, start)
     const flooding = flood(client.socket, piece, 10 * LIMIT / 0x10000)
     await client.until(/\}\}$/)
+    t.comment(name)
     isError(t, parseAnswer(client.text()), 413, 'body_too_large')
     t.equal(parseAnswer(client.text()).headers.connection, 'close')
-    await eventually(() => rig.upstream.sockets.every(socket => socket.closed), 250)
+    await eventually(() => rig.upstream.sockets.every(socket => socket.closed))
     t.equal(rig.gateway.app.forwarder.underWay, 0, 'the slot is free while the rest is read')
     t.equal(rig.upstream.hits(), upstream ? 1 : 0)
     t.ok(Buffer.concat(rig.upstream.received).length < LIMIT + 10_000)
     await Promise.all([client.closed, flooding])
-    await backAtRest(rig)
-  })
-}
+  }))
+  for (const [, rig] of rigs) await backAtRest({ ...rig, descriptors: before })
+})
+
+t.test('the upstream is cut within 250 ms', async t => {
+  const rig = await startRig(t, () => {}, settings)
+  const client = await rawClient(rig.gateway.port, over['by its chunks']!.start)
+  const flooding = flood(client.socket, chunk, 10 * LIMIT / 0x10000)
+  await client.until(/\}\}$/)
+  await eventually(() => rig.upstream.sockets[0]!.closed, 250)
+  await Promise.all([client.closed, flooding])
+  await backAtRest(rig)
+})
 
 t.test('a client that stops sending gets the answer and the end', async t => {
   const rig = await startRig(t, () => {}, settings)

@@ -58,7 +58,7 @@ for (const [name, { head, piece, total, end }] of Object.entries(answers)) {
     const client = await ask(rig)
     await eventually(() => rig.gateway.app.forwarder.underWay === 0, 3000)
     const took = performance.now() - start
-    t.ok(took > LIMIT - 20 && took < LIMIT + 1000, `cut after ${Math.round(took)} ms`)
+    t.ok(took > LIMIT - 20 && took < 2 * LIMIT + 1000, `cut after ${Math.round(took)} ms`)
     await eventually(() => rig.upstream.sockets[0]!.closed, 250)
     t.ok(state.sent < 40_000_000, `${state.sent} bytes left the upstream`)
     client.destroy()
@@ -73,7 +73,8 @@ t.test('an answer that the gateway cuts short, and a reader that has stopped', a
   rig.gateway.app.forwarder.destroy()
   const connections = () => new Promise<number>((resolve, reject) => { rig.gateway.app.server.getConnections((error, count) => error === null ? resolve(count) : reject(error)) })
   t.equal(await connections(), 1, 'what had come is still for the reader to take')
-  await new Promise(resolve => setTimeout(resolve, LIMIT + 500))
+  const deadline = performance.now() + 3000
+  while (await connections() > 0 && performance.now() < deadline) await new Promise(resolve => setTimeout(resolve, 20))
   t.equal(await connections(), 0, 'but not for ever')
   client.destroy()
   await backAtRest(rig)
