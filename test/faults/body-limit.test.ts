@@ -62,6 +62,18 @@ t.test('the upstream is cut within 250 ms', async t => {
   await backAtRest(rig)
 })
 
+t.test('a client that looks at the answer only when it has sent all', async t => {
+  const rig = await startRig(t, () => {}, settings)
+  const client = await rawClient(rig.gateway.port, over['by its length']!.start)
+  client.socket.pause()
+  await flood(client.socket, over['by its length']!.piece, 10 * LIMIT / 0x10000)
+  client.socket.resume()
+  await client.until(/\}\}$/)
+  isError(t, parseAnswer(client.text()), 413)
+  await client.closed
+  await backAtRest(rig)
+})
+
 t.test('a client that stops sending gets the answer and the end', async t => {
   const rig = await startRig(t, () => {}, settings)
   const start = performance.now()

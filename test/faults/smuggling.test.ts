@@ -2,7 +2,7 @@
 // their connection closed: what follows could be a request that only one of the
 // two has seen (RFC 9112 section 11.2). Nothing of them goes upstream.
 import t from 'tap'
-import { backAtRest, isError, send, startRig } from './helper.ts'
+import { backAtRest, isError, parseAnswer, send, startRig } from './helper.ts'
 
 const POST = 'POST /v1/chat/completions HTTP/1.1\r\n'
 const HEAD = `${POST}host: g\r\ncontent-type: application/json\r\n`
@@ -83,3 +83,14 @@ for (const path of ['/v1/chat/completions', '/v1/models', '/healthz']) {
     await backAtRest(rig)
   })
 }
+
+t.test('behind an answer that is under way: what follows is not served before the refusal is out', async t => {
+  const rig = await startRig(t, socket => setTimeout(() => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nfirst'), 100))
+  const ambiguous = requests['TE.TE, identity first']!
+  const first = `${HEAD}content-length: 2\r\n\r\n{}`
+  const answer = await send(rig.gateway.port, Buffer.from(first + ambiguous + SMUGGLED, 'latin1'))
+  t.match(answer, { status: 200, body: 'first' })
+  isError(t, parseAnswer(answer.rest), 400)
+  t.equal(rig.upstream.hits(), 1)
+  await backAtRest(rig)
+})
