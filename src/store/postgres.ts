@@ -12,6 +12,7 @@ const POLL_MS = 2000
 const FIRST_RECONNECT_MS = 50
 const LAST_RECONNECT_MS = 1000
 const POOL_SIZE = 4
+const RETRY_LIMIT_MS = 1000
 const INT8 = 20
 
 /** PostgreSQL, through pg. */
@@ -37,16 +38,35 @@ export function postgresEngine (url: string): Engine {
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
   return {
     db,
-    transaction: async work => await db.transaction().execute(async transaction => {
-      // A process that freezes in mid-change must not lock the others out.
-      await sql`select set_config('lock_timeout', '4s', true), set_config('idle_in_transaction_session_timeout', '10s', true)`.execute(transaction)
-      return await work(transaction)
-    }),
+    transaction: async work => {
+      const start = performance.now()
+      for (;;) {
+        let begun = false
+        try {
+          return await db.transaction().execute(async transaction => {
+            // A process that freezes in mid-change must not lock the others out.
+            await sql`select set_config('lock_timeout', '4s', true), set_config('idle_in_transaction_session_timeout', '10s', true)`.execute(transaction)
+            begun = true
+            return await work(transaction)
+          })
+        } catch (error) {
+          // A pooled connection that died while it was idle shows it only now.
+          // Nothing was done on it yet, so the next one is tried.
+          if (begun || !isLost(error) || performance.now() - start > RETRY_LIMIT_MS) throw error
+        }
+      }
+    },
     excludeOthers: async transaction => { await sql`select pg_advisory_xact_lock(${sql.lit(MIGRATION_LOCK)})`.execute(transaction) },
     announce: async (transaction, revision) => { await sql`select pg_notify(${CHANNEL}, ${String(revision)})`.execute(transaction) },
     watch: (onRevision, onTrouble) => watch(options, onRevision, onTrouble),
     close: async () => await db.destroy()
   }
+}
+
+/** Whether a connection broke that was there: its socket, or the server's `admin_shutdown` and its like (class 57P). */
+function isLost (error: unknown): boolean {
+  const { code, message } = error as { code?: string, message: string }
+  return code === undefined ? /^Connection terminated/.test(message) : /^(ECONNRESET|EPIPE|57P0.)$/.test(code)
 }
 
 /**
