@@ -56,7 +56,8 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
       firstByte: config.UPSTREAM_FIRST_BYTE_TIMEOUT * 1000,
       idle: config.UPSTREAM_IDLE_TIMEOUT * 1000,
       clientStall: config.CLIENT_STALL_TIMEOUT * 1000
-    }
+    },
+    answerHeaders: fastify.securityHeaders
   })
   fastify.decorate('forwarder', forwarder)
   fastify.addHook('onClose', async () => forwarder.destroy())
@@ -81,7 +82,7 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
       headers: upstreamRequestHeaders(raw.rawHeaders, peer, credentials, request.id, decoder !== undefined)
     }
     // From here on the answer is the exchange's own affair, its errors included.
-    forwarder.forward(exchange, new ProxiedReply(reply.hijack()))
+    forwarder.forward(exchange, new ProxiedReply(reply.hijack(), fastify.securityHeaders))
   }
 
   const endpoints = listEndpoints(config.PROXY_EXTRA_PATHS)
@@ -105,7 +106,7 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
       }
     }
   })
-}, { name: 'proxy', dependencies: ['errors', 'catalog'] })
+}, { name: 'proxy', dependencies: ['errors', 'security-headers', 'catalog'] })
 
 function defaultModels (config: Config): DefaultModels {
   return {
@@ -119,8 +120,11 @@ function defaultModels (config: Config): DefaultModels {
 class ProxiedReply implements ExchangeListener {
   readonly #reply: FastifyReply
 
-  constructor (reply: FastifyReply) {
+  readonly #securityHeaders: Readonly<Record<string, string>>
+
+  constructor (reply: FastifyReply, securityHeaders: Readonly<Record<string, string>>) {
     this.#reply = reply
+    this.#securityHeaders = securityHeaders
   }
 
   onAnswer (): Record<string, unknown> {
@@ -131,7 +135,7 @@ class ProxiedReply implements ExchangeListener {
     const response = this.#reply.raw
     const { statusCode } = error
     const body = JSON.stringify(error.toBody())
-    const headers: Record<string, unknown> = { ...this.onAnswer(), ...error.headers, 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(body) }
+    const headers: Record<string, unknown> = { ...this.#securityHeaders, ...this.onAnswer(), ...error.headers, 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(body) }
     if (!request.complete) headers.connection = 'close'
     // The phrase is named because Node would keep one that it has just refused.
     response.writeHead(statusCode, STATUS_CODES[statusCode], headers as OutgoingHttpHeaders)
