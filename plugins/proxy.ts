@@ -4,7 +4,7 @@ import fp from 'fastify-plugin'
 import { STATUS_CODES, type OutgoingHttpHeaders } from 'node:http'
 import { bodyDecoder } from '../src/body/decode.ts'
 import type { Config } from '../src/config.ts'
-import type { GatewayError } from '../src/errors.ts'
+import { GatewayError } from '../src/errors.ts'
 import { lingeringClose } from '../src/http/lingering-close.ts'
 import type { Trust } from '../src/http/trust.ts'
 import { trustedAuthorities } from '../src/proxy/certificates.ts'
@@ -26,6 +26,8 @@ export interface ProxyOptions {
   config: Config
   trust: Trust
 }
+
+const SLASH = 0x2f
 
 /** The gateway's own prefixes; SDKs use the second, since they cannot read a bare array of models. */
 const PREFIXES = ['/v1', '/openai/v1']
@@ -64,6 +66,7 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
 
   function forward (endpoint: Endpoint, request: FastifyRequest, reply: FastifyReply): void {
     const raw = request.raw
+    if (raw.url!.charCodeAt(0) !== SLASH) throw new GatewayError('invalid_url')
     // The listed path, not the one received: whatever way that was written, no other can go upstream.
     const path = `${basePath}/${endpoint.path}`
     const query = raw.url!.indexOf('?')
@@ -101,7 +104,9 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
           routes,
           httpMethods: [method],
           config: { ownLog: true },
-          handler: (request, reply) => forward(byRoute.get(request.routeOptions.url!)!, request as FastifyRequest, reply as FastifyReply)
+          // In place of http-proxy's own handler, which would parse the received path
+          // as three URLs (6 of 70 µs): the route says what goes upstream.
+          preHandler: (request, reply) => forward(byRoute.get(request.routeOptions.url!)!, request as FastifyRequest, reply as FastifyReply)
         })
       }
     }
