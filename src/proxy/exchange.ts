@@ -90,6 +90,7 @@ export class Exchange implements IntakeListener, Timed {
   /** Milliseconds from dispatch to the upstream's first byte. */
   firstByteTime: number | undefined
   deadline = Infinity
+  place = -1
 
   readonly #services: ExchangeServices
   readonly #listener: ExchangeListener
@@ -288,7 +289,7 @@ export class Exchange implements IntakeListener, Timed {
     if (request.complete) response.end()
     else lingeringClose(request, response)
     // The upstream is done; what is left is the reader's, and it may stop reading too.
-    this.#services.exchanges.written(this)
+    if (response.writableLength > 0) this.#limitReader()
     this.#end('complete')
   }
 
@@ -351,11 +352,6 @@ export class Exchange implements IntakeListener, Timed {
   /** Something came: the limit counts from now. */
   #postpone (): void {
     this.deadline = performance.now() + this.#limit
-  }
-
-  onWritten (): void {
-    const { response } = this.exchange
-    if (!response.writableFinished && !response.destroyed) this.#limitReader()
   }
 
   onTimeLimit (): void {
