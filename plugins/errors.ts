@@ -1,7 +1,9 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
 import fp from 'fastify-plugin'
+import type { Socket } from 'node:net'
 import { GatewayError, type ErrorCode } from '../src/errors.ts'
-import { answerClientError, answerOnSocket, rawErrorAnswer } from '../src/http/raw-answer.ts'
+import { answerClientError, answerOnSocket } from '../src/http/raw-answer.ts'
+import { ambiguity, isPlainTarget } from '../src/http/well-formed.ts'
 
 // Fastify's and its plugins' codes; the messages are ours, theirs may name internals.
 const CODES: Record<string, ErrorCode> = {
@@ -43,25 +45,33 @@ export const errorOptions = {
 
 /**
  * One error shape from every door: thrown errors, unknown routes and methods,
- * and what Node would answer by itself (`Expect`, CONNECT). The doors before
+ * and what Node would answer by itself (CONNECT). The doors before
  * routing are {@link errorOptions}.
  */
 export default fp(function errors (fastify: FastifyInstance, _options, done) {
   const methods = new RouteMethods()
   fastify.addHook('onRoute', ({ url, method }) => methods.add(url, method))
   fastify.setErrorHandler(sendError)
-  fastify.setNotFoundHandler((request) => {
+  const unknownRoute = (request: FastifyRequest) => {
     const allow = methods.of(request.url)
-    throw allow === undefined
+    return allow === undefined
       ? new GatewayError('not_found', { message: `There is no route ${request.method} ${request.url.split('?', 1)[0]}.` })
       : new GatewayError('method_not_allowed', { headers: { allow } })
-  })
-  fastify.server.on('checkExpectation', (_request, response) => {
-    response.socket?.end(rawErrorAnswer(new GatewayError('expectation_failed')))
-  })
+  }
+  fastify.setNotFoundHandler(request => { throw unknownRoute(request) })
+  // Before the body is read: a broken or late one is no matter where there is no route for it.
+  fastify.addHook('preParsing', (request, _reply, _payload, next) => { next(request.is404 ? unknownRoute(request) : null) })
   fastify.server.on('connect', (_request, socket) => answerOnSocket(new GatewayError('method_not_allowed', { headers: { allow: 'GET, POST' } }), socket))
-  fastify.addHook('onRequest', (request, _reply, next) => {
-    next(request.headers.upgrade?.toLowerCase() === 'websocket' ? new GatewayError('upgrade_not_supported') : undefined)
+  // What Node has read behind a malformed request, on the same connection, may be a part of it.
+  const suspect = new WeakMap<Socket, GatewayError>()
+  fastify.addHook('onRequest', ({ raw }, _reply, next) => {
+    const fault = suspect.get(raw.socket) ?? ambiguity(raw)
+    if (fault !== undefined) {
+      suspect.set(raw.socket, fault)
+      next(fault)
+    } else if (!isPlainTarget(raw.url!)) next(new GatewayError('invalid_url'))
+    else if (raw.headers.upgrade?.toLowerCase() === 'websocket') next(new GatewayError('upgrade_not_supported'))
+    else next()
   })
   done()
 }, { name: 'errors' })

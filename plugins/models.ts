@@ -5,7 +5,7 @@ import { Type, type TSchema } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Catalog } from '../src/catalog/catalog.ts'
 import { matchesWeakly } from '../src/catalog/etag.ts'
-import { MODEL_TYPES, ModelListSchema, ModelSchema, ModelTypeSchema, OpenAIModelListSchema, OpenAIModelSchema } from '../src/catalog/models.ts'
+import { ChatItemSchema, MediaItemSchema, MODEL_TYPES, ModelListSchema, ModelSchema, ModelTypeSchema, OpenAIModelListSchema, OpenAIModelSchema } from '../src/catalog/models.ts'
 import { render, type Rendering, type Renderings } from '../src/catalog/renderings.ts'
 import { ErrorSchema, GatewayError } from '../src/errors.ts'
 
@@ -47,7 +47,11 @@ export async function modelsRoutes (scope: FastifyInstance, { keyed }: ModelsOpt
   app.addHook('onReady', async () => {
     const serializer = (url: string, schema: TSchema) => app.serializerCompiler?.({ schema, method: 'GET', url, httpStatus: '200' }) as (value: unknown) => string
     const serializers = {
-      list: serializer('/v1/models', ModelListSchema),
+      item: {
+        chat: serializer('/v1/models', ChatItemSchema),
+        image: serializer('/v1/models', MediaItemSchema),
+        speech: serializer('/v1/models', MediaItemSchema)
+      },
       detail: serializer('/v1/models/*', ModelSchema),
       openaiList: serializer('/openai/v1/models', OpenAIModelListSchema),
       openaiDetail: serializer('/openai/v1/models/*', OpenAIModelSchema)

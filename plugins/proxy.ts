@@ -1,12 +1,11 @@
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { STATUS_CODES, type OutgoingHttpHeaders } from 'node:http'
 import { bodyDecoder } from '../src/body/decode.ts'
 import type { Config } from '../src/config.ts'
 import { GatewayError } from '../src/errors.ts'
-import { lingeringClose } from '../src/http/lingering-close.ts'
 import type { Trust } from '../src/http/trust.ts'
+import { writeError } from '../src/http/write-error.ts'
 import { trustedAuthorities } from '../src/proxy/certificates.ts'
 import { listEndpoints, type Endpoint } from '../src/proxy/endpoints.ts'
 import type { Exchange, ExchangeListener, Outcome } from '../src/proxy/exchange.ts'
@@ -124,7 +123,6 @@ function defaultModels (config: Config): DefaultModels {
 /** The Fastify side of an exchange: its own headers, its refusals, its log line. */
 class ProxiedReply implements ExchangeListener {
   readonly #reply: FastifyReply
-
   readonly #securityHeaders: Readonly<Record<string, string>>
 
   constructor (reply: FastifyReply, securityHeaders: Readonly<Record<string, string>>) {
@@ -136,19 +134,8 @@ class ProxiedReply implements ExchangeListener {
     return this.#reply.getHeaders()
   }
 
-  onRefused ({ exchange: { request } }: Exchange, error: GatewayError): void {
-    const response = this.#reply.raw
-    const { statusCode } = error
-    const body = JSON.stringify(error.toBody())
-    const headers: Record<string, unknown> = { ...this.#securityHeaders, ...this.onAnswer(), ...error.headers, 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(body) }
-    if (!request.complete) headers.connection = 'close'
-    // The phrase is named because Node would keep one that it has just refused.
-    response.writeHead(statusCode, STATUS_CODES[statusCode], headers as OutgoingHttpHeaders)
-    if (request.complete) response.end(body)
-    else {
-      response.write(body)
-      lingeringClose(request, response)
-    }
+  onRefused (_exchange: Exchange, error: GatewayError): void {
+    writeError(this.#reply.raw, error, { ...this.#securityHeaders, ...this.onAnswer() })
   }
 
   onEnd (exchange: Exchange, outcome: Outcome, error?: GatewayError): void {

@@ -1,10 +1,12 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import admin from '../plugins/admin.ts'
 import catalog from '../plugins/catalog.ts'
 import cors from '../plugins/cors.ts'
 import docs from '../plugins/docs.ts'
 import drain from '../plugins/drain.ts'
 import errors, { errorOptions } from '../plugins/errors.ts'
+import expect from '../plugins/expect.ts'
 import health from '../plugins/health.ts'
 import keys from '../plugins/keys.ts'
 import proxy from '../plugins/proxy.ts'
@@ -34,7 +36,9 @@ export async function buildApp (config: Config): Promise<FastifyInstance> {
     http: {
       // Node wants the headers' limit within the whole request's.
       headersTimeout: Math.min(config.CLIENT_HEADERS_TIMEOUT, config.CLIENT_BODY_TIMEOUT) * 1000,
-      connectionsCheckingInterval: 500
+      connectionsCheckingInterval: 500,
+      // Node's own answer to a missing Host has no body; plugins/errors.ts has one.
+      requireHostHeader: false
     },
     requestTimeout: config.CLIENT_BODY_TIMEOUT * 1000,
     genReqId: request => requestId(request.headers['x-request-id'], trust(request.socket.remoteAddress ?? '', 0)),
@@ -43,6 +47,7 @@ export async function buildApp (config: Config): Promise<FastifyInstance> {
 
   // every request
   await app.register(errors)
+  await app.register(expect, { bodyLimit: config.BODY_LIMIT })
   await app.register(requestIdHeader)
   await app.register(drain)
 
@@ -58,6 +63,9 @@ export async function buildApp (config: Config): Promise<FastifyInstance> {
   // behind API_KEYS
   await app.register(catalog, { config })
   await app.register(proxy, { config, trust })
+
+  // behind ADMIN_API_KEY
+  await app.register(admin, { key: config.ADMIN_API_KEY })
 
   return app as unknown as FastifyInstance
 }

@@ -34,6 +34,9 @@ export interface RawUpstream {
   readonly received: Buffer[]
 }
 
+const HEAD_START = /(POST|GET|HEAD) \/\S* HTTP\/1\.1\r\n/
+const HEAD = new RegExp(`${HEAD_START.source}[^]*?\r\n\r\n`)
+
 /**
  * An upstream of bytes: `onRequest` is called with the socket once a request's
  * head has arrived whole, and again for each later one.
@@ -44,16 +47,20 @@ export async function startRawUpstream (t: Teardown, onRequest: (socket: Socket,
   let hits = 0
   const server = createServer(socket => {
     const place = sockets.push(socket) - 1
-    received[place] = Buffer.alloc(0)
+    const chunks: Buffer[] = []
+    // Joined only where it is asked for: joining at each chunk of a large body takes seconds.
+    Object.defineProperty(received, place, { configurable: true, enumerable: true, get: () => Buffer.concat(chunks) })
     let pending = ''
     socket.on('error', () => {})
     socket.on('data', chunk => {
-      received[place] = Buffer.concat([received[place]!, chunk])
+      chunks.push(chunk)
       pending += chunk.toString('latin1')
-      if (/^(POST|GET|HEAD) [^]*\r\n\r\n/.test(pending)) {
-        pending = ''
+      for (let head = HEAD.exec(pending); head !== null; head = HEAD.exec(pending)) {
+        pending = pending.slice(head.index + head[0].length)
         onRequest(socket, hits++)
       }
+      // The rest is a body, but for the beginning of a head.
+      if (!HEAD_START.test(pending)) pending = pending.slice(-1000)
     })
   })
   server.listen(0, '127.0.0.1')

@@ -53,6 +53,7 @@ export class Catalog {
   readonly #curated: Cached<CuratedList> | undefined
   readonly #reported: Cached<ReportedModel[]> | undefined
   readonly #listeners: Array<() => void> = []
+  #all: readonly CuratedModel[] = []
   #models: readonly Model[] = []
   #byId: ReadonlyMap<string, Model> = new Map()
   #content = ''
@@ -100,6 +101,11 @@ export class Catalog {
   /** Every active model: chat first, then image, then speech. */
   list (): readonly Model[] {
     return this.#models
+  }
+
+  /** Every model of the source, those that are not active too. */
+  curated (): readonly CuratedModel[] {
+    return this.#all
   }
 
   /** Somebody asked: refreshes behind the answer whatever is too old. */
@@ -164,7 +170,8 @@ export class Catalog {
     const database = this.#curated?.copy?.value.models
     const curated = database ?? this.#parts.fallback
     const reported = this.#reported?.copy?.value
-    const models = activeModels(reported === undefined ? curated : inOrder(completed(reported, curated), database))
+    this.#all = reported === undefined ? curated : inOrder(completed(reported, curated), database)
+    const models = activeModels(this.#all)
     const content = JSON.stringify(models)
     if (content === this.#content) return
     this.#content = content

@@ -47,11 +47,14 @@ export type Model = Static<typeof ModelSchema>
 /** A model as somebody curates it: one that is not active stays out of the catalog. */
 export type CuratedModel = Model & { isActive: boolean }
 
-const chatItem = Type.Object({ id, name, description, contextLength }, { additionalProperties: false, title: 'ChatModelItem' })
-const mediaItem = Type.Object({ id, name, description, provider: Type.Optional(provider) }, { additionalProperties: false, title: 'MediaModelItem' })
+/** An item of the list: a chat model. */
+export const ChatItemSchema = Type.Object({ id, name, description, contextLength }, { additionalProperties: false, title: 'ChatModelItem' })
+
+/** An item of the list: an image or speech model. */
+export const MediaItemSchema = Type.Object({ id, name, description, provider: Type.Optional(provider) }, { additionalProperties: false, title: 'MediaModelItem' })
 
 /** `GET /v1/models`: exactly what the frontend's dropdowns read. */
-export const ModelListSchema = Type.Array(Type.Union([chatItem, mediaItem]), {
+export const ModelListSchema = Type.Array(Type.Union([ChatItemSchema, MediaItemSchema]), {
   description: 'Chat models first, then image, then speech models.',
   examples: [[
     { id: 'gemini-1.5-flash', name: 'Gemini 1.5 Flash', description: 'Fast and efficient for most tasks', contextLength: 1048576 },

@@ -9,7 +9,8 @@ export interface Rendering {
 
 /** How each shape becomes JSON. */
 export interface Serializers {
-  list: (list: ModelList) => string
+  /** An item of the list, whose keys depend on the model's type. */
+  item: Record<ModelType, (item: ModelList[number]) => string>
   detail: (model: Model) => string
   openaiList: (list: OpenAIModelList) => string
   openaiDetail: (model: OpenAIModel) => string
@@ -28,10 +29,13 @@ export interface Renderings {
 /** Serialises what the lists show; a single model when it is first asked for. */
 export function render (models: readonly Model[], serialize: Serializers): Renderings {
   const byId = new Map(models.map(model => [model.id, model]))
-  const list = (models: readonly Model[]) => rendering(serialize.list(models.map(listItem)))
+  // Item by item: fast-json-stringify finds out which shape of a union an item
+  // has by validating it (2,000 models, cold: 56 ms instead of 5).
+  const items = models.map(model => ({ type: model.type, json: serialize.item[model.type](listItem(model)) }))
+  const list = (type?: ModelType) => rendering(`[${items.filter(item => type === undefined || item.type === type).map(({ json }) => json).join(',')}]`)
   return {
-    all: list(models),
-    byType: Object.fromEntries(MODEL_TYPES.map(type => [type, list(models.filter(model => model.type === type))])) as Renderings['byType'],
+    all: list(),
+    byType: Object.fromEntries(MODEL_TYPES.map(type => [type, list(type)])) as Renderings['byType'],
     openai: rendering(serialize.openaiList({ object: 'list', data: models.map(openaiModel) })),
     detail: memo(byId, serialize.detail),
     openaiDetail: memo(byId, model => serialize.openaiDetail(openaiModel(model)))

@@ -4,7 +4,7 @@ import { MODEL_TYPES, type CuratedModel, type Model, type ModelType } from './mo
 export type ReportedModel = Pick<Model, 'id'> & Partial<Pick<Model, 'name' | 'description' | 'type' | 'provider' | 'contextLength'>>
 
 /** A service that lists more than this is taken to be broken, and spares the event loop. */
-const MAX_MODELS = 5000
+const MAX_MODELS = 2000
 const MAX_ID_LENGTH = 512
 
 /** Where servers keep the context length; the first that holds one counts. */

@@ -1,5 +1,6 @@
 import { mkdir, open, readFile, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { Type, type Static } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import { ModelSchema, ModelTypeSchema } from './models.ts'
@@ -51,10 +52,6 @@ export class SnapshotFile {
 
   /** Writes the lists where they differ from what is there; where only the dates do, now and then. */
   keep (snapshot: Snapshot): void {
-    const { curated, reported } = snapshot
-    const content = JSON.stringify([curated?.origin, curated?.value, reported?.origin, reported?.value])
-    if (content === this.#written.content && Date.now() - this.#written.at < REWRITE_MS) return
-    this.#written = { at: Date.now(), content }
     this.#wanted = snapshot
     this.#writing ??= this.#write().finally(() => { this.#writing = undefined })
   }
@@ -66,8 +63,14 @@ export class SnapshotFile {
 
   async #write (): Promise<void> {
     while (this.#wanted !== undefined) {
+      // Long lists take a while to serialise: requests that wait come first.
+      await setImmediate()
       const snapshot = this.#wanted
       this.#wanted = undefined
+      const { curated, reported } = snapshot
+      const content = JSON.stringify([curated?.origin, curated?.value, reported?.origin, reported?.value])
+      if (content === this.#written.content && Date.now() - this.#written.at < REWRITE_MS) continue
+      this.#written = { at: Date.now(), content }
       await replace(this.#file, JSON.stringify(snapshot)).catch(this.#onTrouble)
     }
   }

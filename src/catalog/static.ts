@@ -60,12 +60,7 @@ export function catalogFileProblems (value: unknown): Problem[] {
 
 /** A sound catalog file → its models, in order. */
 export function modelsOf (file: CatalogFile): CuratedModel[] {
-  return MODEL_TYPES.flatMap(type => (file[type] ?? []).map(item => ({
-    isActive: true,
-    createdAt: DEFAULT_CREATED_AT,
-    ...item,
-    type
-  })))
+  return MODEL_TYPES.flatMap(type => (file[type] ?? []).map(item => ({ isActive: true, ...item, type })))
 }
 
 /**
@@ -73,7 +68,7 @@ export function modelsOf (file: CatalogFile): CuratedModel[] {
  * @throws ConfigError naming each place and reason.
  */
 export function staticModels (file: string | undefined): CuratedModel[] {
-  return modelsOf(file === undefined ? BUILT_IN : readCatalogFile(file))
+  return modelsOf(file === undefined ? BUILT_IN : readCatalogFile(file)).map(model => ({ createdAt: DEFAULT_CREATED_AT, ...model }))
 }
 
 function readCatalogFile (file: string): CatalogFile {

@@ -5,11 +5,12 @@ import { GatewayError, type ErrorCode } from '../errors.ts'
 /** The bytes of an error answer that closes its connection, for where no ServerResponse is to be had. */
 export function rawErrorAnswer (error: GatewayError): string {
   const body = JSON.stringify(error.toBody())
+  const headers = Object.entries(error.headers).map(([name, value]) => `${name}: ${value}\r\n`).join('')
   return `HTTP/1.1 ${error.statusCode} ${STATUS_CODES[error.statusCode]}\r\n` +
     'content-type: application/json; charset=utf-8\r\n' +
     `content-length: ${Buffer.byteLength(body)}\r\n` +
     `date: ${new Date().toUTCString()}\r\n` +
-    `connection: close\r\n\r\n${body}`
+    `${headers}connection: close\r\n\r\n${body}`
 }
 
 // Node's parser and time limits; anything else that it reports is a malformed request.
@@ -36,7 +37,9 @@ export function answerClientError (error: Error & { code?: string }, socket: Htt
 }
 
 /** Answers on a bare socket (`connect` event), then closes. */
-export function answerOnSocket (error: GatewayError, socket: Duplex): void {
+export function answerOnSocket (error: GatewayError, socket: HttpSocket): void {
   socket.on('error', () => socket.destroy())
-  socket.end(rawErrorAnswer(error))
+  // Pipelined behind an answer that is under way: it would land in that one's body.
+  if (socket._httpMessage?._headerSent === true) socket.destroy()
+  else socket.end(rawErrorAnswer(error))
 }

@@ -355,6 +355,8 @@ export class Exchange implements IntakeListener, Timed {
   }
 
   onTimeLimit (): void {
+    // The upstream waits for the client, whose own limit is CLIENT_BODY_TIMEOUT.
+    if (this.#phase === 'waiting' && !this.#sent && this.#intake?.starved === true) return this.#arm(this.#services.limits.firstByte)
     if (this.#phase === 'connecting') this.#fail(new GatewayError('upstream_unreachable', { cause: new Error('connect limit') }))
     else this.#fail(new GatewayError('upstream_timeout', this.#phase === 'streaming' ? { message: 'The inference service fell silent in the middle of its answer.' } : {}))
   }
@@ -373,18 +375,25 @@ export class Exchange implements IntakeListener, Timed {
 
   /** The answer has begun and cannot be finished: it must not look complete. */
   #break (error: GatewayError): void {
-    const { request, response } = this.exchange
+    const { response } = this.exchange
     this.#end('broken', error)
-    const socket = request.socket
     if (this.#boundary !== undefined && !this.#hasLength) response.write(this.#boundary.closing(error))
-    if (this.#hasLength || response.chunkedEncoding) {
-      // What was written still goes out; the length falls short, or the last chunk is missing.
-      response.flushHeaders()
-      socket.destroySoon()
-    } else {
+    // Pipelined behind another answer, which must not be cut: wait for its turn, and for what it has to send by then.
+    if (response.socket === null) response.once('socket', () => setImmediate(() => this.#cutShort()))
+    else this.#cutShort()
+  }
+
+  #cutShort (): void {
+    const { request: { socket }, response } = this.exchange
+    if (!this.#hasLength && !response.chunkedEncoding) {
       // HTTP/1.0: the connection's end is the only framing, and an orderly one means "complete".
       socket.resetAndDestroy()
+      return
     }
+    // What was written still goes out, to a reader that takes it; the length falls short, or the last chunk is missing.
+    response.flushHeaders()
+    this.#limitReader()
+    socket.destroySoon()
   }
 
   #end (outcome: Outcome, error?: GatewayError): void {

@@ -61,6 +61,9 @@ export class Intake {
     return this.#scanner.settled ? this.#scanner.delta : undefined
   }
 
+  /** All that has come is passed on, and more is to come: it is the client that is waited for. */
+  get starved (): boolean { return !this.#ended && this.#upload?.readableLength === 0 }
+
   /** What is held and what is still to come, for the upstream. After `onLargeBody`; again only if nothing was read from the one before. */
   stream (): Readable {
     const upload = new Upload(this.#source)

@@ -9,8 +9,10 @@ const CHANNEL = 'model_catalog'
 const MIGRATION_LOCK = 7_241_885_360_121
 const SILENCE_LIMIT_MS = 5000
 const POLL_MS = 2000
-const RECONNECT_MS = 250
+const FIRST_RECONNECT_MS = 50
+const LAST_RECONNECT_MS = 1000
 const POOL_SIZE = 4
+const RETRY_LIMIT_MS = 1000
 const INT8 = 20
 
 /** PostgreSQL, through pg. */
@@ -36,16 +38,35 @@ export function postgresEngine (url: string): Engine {
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
   return {
     db,
-    transaction: async work => await db.transaction().execute(async transaction => {
-      // A process that freezes in mid-change must not lock the others out.
-      await sql`select set_config('lock_timeout', '4s', true), set_config('idle_in_transaction_session_timeout', '10s', true)`.execute(transaction)
-      return await work(transaction)
-    }),
+    transaction: async work => {
+      const start = performance.now()
+      for (;;) {
+        let begun = false
+        try {
+          return await db.transaction().execute(async transaction => {
+            // A process that freezes in mid-change must not lock the others out.
+            await sql`select set_config('lock_timeout', '4s', true), set_config('idle_in_transaction_session_timeout', '10s', true)`.execute(transaction)
+            begun = true
+            return await work(transaction)
+          })
+        } catch (error) {
+          // A pooled connection that died while it was idle shows it only now.
+          // Nothing was done on it yet, so the next one is tried.
+          if (begun || !isLost(error) || performance.now() - start > RETRY_LIMIT_MS) throw error
+        }
+      }
+    },
     excludeOthers: async transaction => { await sql`select pg_advisory_xact_lock(${sql.lit(MIGRATION_LOCK)})`.execute(transaction) },
     announce: async (transaction, revision) => { await sql`select pg_notify(${CHANNEL}, ${String(revision)})`.execute(transaction) },
     watch: (onRevision, onTrouble) => watch(options, onRevision, onTrouble),
     close: async () => await db.destroy()
   }
+}
+
+/** Whether a connection broke that was there: its socket, or the server's `admin_shutdown` and its like (class 57P). */
+function isLost (error: unknown): boolean {
+  const { code, message } = error as { code?: string, message: string }
+  return code === undefined ? /^Connection terminated/.test(message) : /^(ECONNRESET|EPIPE|57P0.)$/.test(code)
 }
 
 /**
@@ -56,6 +77,7 @@ export function postgresEngine (url: string): Engine {
 function watch (options: pg.ClientConfig, onRevision: (revision: number) => void, onTrouble: (error: unknown) => void): () => Promise<void> {
   const stop = new AbortController()
   let client: pg.Client | undefined
+  let pause = FIRST_RECONNECT_MS
   const follow = async () => {
     client = new pg.Client({ ...options, application_name: 'model-gateway listener' })
     // Without a listener the loss of the connection would end the process; the next question reports it.
@@ -67,6 +89,7 @@ function watch (options: pg.ClientConfig, onRevision: (revision: number) => void
       while (!stop.signal.aborted) {
         const { rows } = await client.query('select number from catalog_revision')
         onRevision(rows[0].number)
+        pause = FIRST_RECONNECT_MS
         await Promise.race([lost, delay(POLL_MS, undefined, { signal: stop.signal })])
       }
     } finally {
@@ -76,7 +99,8 @@ function watch (options: pg.ClientConfig, onRevision: (revision: number) => void
   const done = (async () => {
     while (!stop.signal.aborted) {
       await follow().catch(error => { if (!stop.signal.aborted) onTrouble(error) })
-      await delay(RECONNECT_MS * (1 + Math.random()), undefined, { signal: stop.signal }).catch(() => {})
+      await delay(pause * (0.5 + Math.random() / 2), undefined, { signal: stop.signal }).catch(() => {})
+      pause = Math.min(LAST_RECONNECT_MS, pause * 2)
     }
   })()
   return async () => {

@@ -47,10 +47,12 @@ function recordOf (row: ModelRow): ModelRecord {
   }
 }
 
-/** SQLite's own `current_timestamp` is UTC, but does not say so. */
+/** A date as either engine returns it. SQLite's own `current_timestamp` is UTC, but does not say so. */
 export function isoDate (value: Date | string): string {
-  return new Date(typeof value === 'string' && !value.endsWith('Z') ? `${value.replace(' ', 'T')}Z` : value).toISOString()
+  return new Date(typeof value === 'string' && !ZONE.test(value) ? `${value.replace(' ', 'T')}Z` : value).toISOString()
 }
+
+const ZONE = /(Z|[+-]\d\d:?\d\d)$/i
 
 /** A record at its place → the row. */
 export function rowOf ({ record, position }: PlacedRecord): ModelRow {

@@ -8,9 +8,9 @@ import type { Engine, Tables } from './schema.ts'
 const SQLITE_BUSY = 5
 const POLL_MS = 1000
 // node:sqlite waits for a lock on the event loop, which would hold up every
-// request: it may wait a moment only, and the rest is waited for here.
-const BUSY_TIMEOUT_MS = 10
-const RETRY_MS = 25
+// request: so it does not wait at all, and is asked again.
+const BUSY_TIMEOUT_MS = 0
+const RETRY_MS = 30
 const WRITE_LIMIT_MS = 5000
 
 /** SQLite in a file, through node:sqlite. */
@@ -60,7 +60,7 @@ async function patiently<T> (work: () => T | Promise<T>): Promise<T> {
       const kind = ((error as { errcode?: number }).errcode ?? 0) & 0xff
       if (kind !== SQLITE_BUSY || performance.now() > until) throw error
     }
-    await delay(RETRY_MS)
+    await delay(RETRY_MS * (0.5 + Math.random() / 2))
   }
 }
 

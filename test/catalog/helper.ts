@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
+import admin from '../../plugins/admin.ts'
 import catalog from '../../plugins/catalog.ts'
+import errors, { errorOptions } from '../../plugins/errors.ts'
 import { loadConfig } from '../../src/config.ts'
-import { GatewayError } from '../../src/errors.ts'
 
 /** A folder that goes away with the test. */
 export function tempDir (t: Test): string {
@@ -21,15 +22,14 @@ export function tempFile (t: Test, content: string): string {
   return file
 }
 
-/** A server with the catalog plugin alone; `log` collects its warnings and errors. */
+/** A server with the catalog and its administration alone; `log` collects its warnings and errors. */
 export async function buildApp (t: Test, environment: Record<string, string> = {}): Promise<{ app: FastifyInstance, log: string[] }> {
   const log: string[] = []
-  const app = Fastify({ logger: { level: 'warn', stream: { write: (line: string) => { log.push(JSON.parse(line).msg) } } } })
-  app.setErrorHandler((error, _request, reply) => {
-    const known = error instanceof GatewayError ? error : new GatewayError('internal_error', { message: String(error) })
-    reply.code(known.statusCode).headers(known.headers).send(known.toBody())
-  })
-  await app.register(catalog, { config: loadConfig({ CATALOG_SNAPSHOT_FILE: join(tempDir(t), 'snapshot.json'), ...environment }) })
+  const app = Fastify({ ...errorOptions, logger: { level: 'warn', stream: { write: (line: string) => { log.push(JSON.parse(line).msg) } } } })
+  await app.register(errors)
+  const config = loadConfig({ CATALOG_SNAPSHOT_FILE: join(tempDir(t), 'snapshot.json'), ...environment })
+  await app.register(catalog, { config })
+  await app.register(admin, { key: config.ADMIN_API_KEY })
   t.teardown(async () => await app.close())
   return { app, log }
 }

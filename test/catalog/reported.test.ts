@@ -20,7 +20,7 @@ const lies: Array<[name: string, answer: unknown, reason: string]> = [
   ['an empty list', { data: [] }, 'The answer lists no models.'],
   ['an empty array', [], 'The answer lists no models.'],
   ['only embeddings', [{ id: 'e', type: 'embedding' }], 'The answer lists no models for chat, image or speech.'],
-  ['too many', Array.from({ length: 5001 }, (_, id) => ({ id: String(id) })), 'The answer lists more than 5000 models.'],
+  ['too many', Array.from({ length: 2001 }, (_, id) => ({ id: String(id) })), 'The answer lists more than 2000 models.'],
   ['a model that is null', [null], '/0 is not an object.'],
   ['a model that is a string', { data: ['m'] }, '/data/0 is not an object.'],
   ['no id', { data: [{ name: 'x' }] }, '/data/0/id is not a model\'s id.'],

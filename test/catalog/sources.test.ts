@@ -139,6 +139,7 @@ t.test('the last good list outlives a restart with a dead service', async t => {
   const environment = { CATALOG_SOURCE: 'inference', INFERENCE_SERVICE_URL: inference, CATALOG_SNAPSHOT_FILE: snapshot }
   const first = await startApp(t, environment)
   await becomes(first.url, ['kept'])
+  // What is being written is waited for.
   await first.app.close()
   await down()
   t.match(await list((await startApp(t, environment)).url), { ids: ['kept'], status: /detail=snapshot$/, age: Number })
@@ -210,6 +211,7 @@ t.test('a database that goes away and comes back, also over a restart', { skip: 
   await app.catalog.edited()
   const expected = [...BUILT_IN_IDS.slice(0, 3), 'kept', ...BUILT_IN_IDS.slice(3)]
   t.same((await list(url)).ids, expected)
+  while (!readFileSync(environment.CATALOG_SNAPSHOT_FILE, 'utf8').includes('"kept"')) await delay(10)
 
   await wire.cut()
   for (let i = 0; i < 20; i++) t.same((await list(url)).ids, expected)

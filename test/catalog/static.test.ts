@@ -1,6 +1,6 @@
 // A catalog file that is wrong stops the start and says where and why.
 import t from 'tap'
-import { modelsOf, staticModels } from '../../src/catalog/static.ts'
+import { staticModels } from '../../src/catalog/static.ts'
 import { ConfigError } from '../../src/config.ts'
 import { buildApp, tempDir, tempFile } from './helper.ts'
 
@@ -52,7 +52,8 @@ t.test('a byte order mark is no error', async t => {
 })
 
 t.test('defaults: active, and made on a fixed day', async t => {
-  t.same(modelsOf({ chat: [good], image: [{ ...good, id: 'b', isActive: false, createdAt: '2020-01-01T00:00:00.000Z' }] }), [
+  const file = tempFile(t, JSON.stringify({ chat: [good], image: [{ ...good, id: 'b', isActive: false, createdAt: '2020-01-01T00:00:00.000Z' }] }))
+  t.same(staticModels(file), [
     { ...good, type: 'chat', isActive: true, createdAt: '2025-05-01T00:00:00.000Z' },
     { ...good, id: 'b', type: 'image', isActive: false, createdAt: '2020-01-01T00:00:00.000Z' }
   ])

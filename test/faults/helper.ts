@@ -23,6 +23,32 @@ export async function startRig (t: Test, onRequest: (socket: Socket, hit: number
   return { upstream, gateway, descriptors: descriptors() }
 }
 
+/** A {@link Rig} for a table of cases, each with an upstream of its own making. */
+export interface TableRig extends Rig {
+  /** How the upstream answers from now on; counts its hits anew. */
+  behave (onRequest: (socket: Socket) => void): void
+  /** Hits since the last {@link behave}. */
+  hits (): number
+}
+
+/** Starts a {@link TableRig}: a gateway for each case would take most of the time. */
+export async function startTableRig (t: Test, settings: Record<string, string> = {}): Promise<TableRig> {
+  let current: (socket: Socket) => void = () => {}
+  let hits = 0
+  const rig = await startRig(t, socket => {
+    hits++
+    current(socket)
+  }, settings)
+  return {
+    ...rig,
+    behave: onRequest => {
+      current = onRequest
+      hits = 0
+    },
+    hits: () => hits
+  }
+}
+
 /** Descriptors that this process holds open. */
 export function descriptors (): number {
   return readdirSync('/proc/self/fd').length

@@ -1,7 +1,7 @@
 // Informational answers precede the final one and may come unasked (RFC 9110
 // section 15.2): the client gets the final one, and its time limits are kept.
 import t from 'tap'
-import { backAtRest, isError, lastPost, send, startRig } from './helper.ts'
+import { backAtRest, isError, lastPost, send, startRig, startTableRig } from './helper.ts'
 
 const FINAL = 'HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello'
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n'
@@ -18,10 +18,12 @@ const before: Record<string, string[]> = {
   'several of them': [CONTINUE, PROCESSING + HINTS, PROCESSING]
 }
 const bodies = { held: '{}', streamed: `{"text":"${'x'.repeat(200_000)}"}` }
-for (const [name, pieces] of Object.entries(before)) {
-  for (const [kind, body] of Object.entries(bodies)) {
-    t.test(`${name}, ${kind} body`, async t => {
-      const rig = await startRig(t, async socket => {
+t.test('before the answer', async t => {
+  const rig = await startTableRig(t)
+  for (const [name, pieces] of Object.entries(before)) {
+    for (const [kind, body] of Object.entries(bodies)) {
+      t.comment(`${name}, ${kind} body`)
+      rig.behave(async socket => {
         for (const piece of pieces.slice(0, -1)) {
           socket.write(piece)
           await new Promise(resolve => setTimeout(resolve, 20))
@@ -31,11 +33,11 @@ for (const [name, pieces] of Object.entries(before)) {
       const answer = await send(rig.gateway.port, lastPost('/v1/chat/completions', body))
       t.match(answer, { status: 200, complete: true, body: 'hello' })
       t.notMatch(answer.text, /secret|HTTP\/1.1 1/)
-      t.equal(rig.upstream.hits(), 1)
+      t.equal(rig.hits(), 1)
       await backAtRest(rig)
-    })
+    }
   }
-}
+})
 
 t.test('they do not lengthen the time to the first byte', async t => {
   const rig = await startRig(t, socket => {

@@ -3,7 +3,7 @@
 // repeated generation costs GPU time, or a user's money.
 import t from 'tap'
 import type { Socket } from 'node:net'
-import { backAtRest, isError, lastPost, send, startRig } from './helper.ts'
+import { backAtRest, isError, lastPost, send, startRig, startTableRig } from './helper.ts'
 
 const fin = (socket: Socket) => socket.end()
 const rst = (socket: Socket) => socket.resetAndDestroy()
@@ -22,17 +22,20 @@ const endings: Record<string, (socket: Socket) => void> = {
 }
 const bodies = { 'held body': '{}', 'streamed body': `{"text":"${'x'.repeat(300_000)}"}` }
 
-for (const [ending, behave] of Object.entries(endings)) {
-  for (const [kind, body] of Object.entries(bodies)) {
-    t.test(`${ending}, ${kind}`, async t => {
-      const rig = await startRig(t, behave)
+t.test('before an answer', async t => {
+  const rig = await startTableRig(t)
+  for (const [ending, behave] of Object.entries(endings)) {
+    for (const [kind, body] of Object.entries(bodies)) {
+      t.comment(`${ending}, ${kind}`)
+      rig.behave(behave)
+      const connections = rig.upstream.sockets.length
       isError(t, await send(rig.gateway.port, lastPost('/v1/chat/completions', body)), 502)
-      t.equal(rig.upstream.hits(), 1)
-      t.equal(rig.upstream.sockets.length, 1)
+      t.equal(rig.hits(), 1)
+      t.equal(rig.upstream.sockets.length, connections + 1)
       await backAtRest(rig)
-    })
+    }
   }
-}
+})
 
 // The answer has begun: a broken end is all that is left to tell.
 for (const [head, type] of Object.entries({ 'content-length: 5': 'text/plain', 'transfer-encoding: chunked': 'text/event-stream' })) {

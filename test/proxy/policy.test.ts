@@ -3,8 +3,9 @@
 import t from 'tap'
 import { startFakeInference } from '../fake-inference.ts'
 import { atRest, startGateway } from '../helper.ts'
-import { readdirSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 
 const TEXT = 'x'.repeat(3_000_000)
 
@@ -55,6 +56,26 @@ t.test('MODEL_POLICY=catalog', async t => {
     await atRest(gateway)
     t.same(readdirSync(tmpdir()).filter(name => name.startsWith('model-gateway-')), [])
   })
+})
+
+t.test('a model that an admin switches off is refused from the next request on', async t => {
+  const upstream = await startFakeInference()
+  const folder = mkdtempSync(join(tmpdir(), 'policy-'))
+  t.teardown(async () => {
+    await upstream.close()
+    rmSync(folder, { recursive: true })
+  })
+  const gateway = await startGateway(t, { INFERENCE_SERVICE_URL: upstream.url, MODEL_POLICY: 'catalog', CATALOG_SOURCE: 'database', DATABASE_URL: `sqlite:${folder}/catalog.db`, CATALOG_SNAPSHOT_FILE: `${folder}/snapshot.json`, ADMIN_API_KEY: 'admin' })
+  const chat = async () => (await fetch(`${gateway.url}/v1/chat/completions`, { method: 'POST', body: '{"model":"gemini-1.5-pro"}' })).status
+  const activate = async (isActive: boolean) => {
+    const response = await fetch(`${gateway.url}/admin/models/gemini-1.5-pro`, { method: 'PATCH', headers: { authorization: 'Bearer admin', 'content-type': 'application/merge-patch+json' }, body: JSON.stringify({ isActive }) })
+    t.equal(response.status, 200)
+  }
+  t.equal(await chat(), 200)
+  await activate(false)
+  t.equal(await chat(), 404)
+  await activate(true)
+  t.equal(await chat(), 200)
 })
 
 t.test('MODEL_POLICY=open: any model goes upstream', async t => {

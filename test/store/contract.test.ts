@@ -3,12 +3,12 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
-import { BUILT_IN, modelsOf } from '../../src/catalog/static.ts'
+import { staticModels } from '../../src/catalog/static.ts'
 import type { ModelDraft, ModelRecord } from '../../src/store/records.ts'
 import { openStore, type ModelStore } from '../../src/store/store.ts'
-import { ENGINES } from './engines.ts'
+import { byHand, ENGINES } from './engines.ts'
 
-const seed = modelsOf(BUILT_IN)
+const seed = staticModels(undefined)
 const draft = (id: string, more: Partial<ModelDraft> = {}): ModelDraft => ({ id, name: id, description: '', type: 'chat', isActive: true, ...more })
 const ids = (records: Array<{ id: string }>) => records.map(({ id }) => id)
 const listed = async (store: ModelStore): Promise<ModelRecord[]> => (await store.contents()).placed.map(({ record }) => record)
@@ -109,6 +109,21 @@ for (const { engine, skip, freshUrl } of ENGINES) {
       const before = (await store.contents()).placed
       await store.change('ann', records => records.slice(1))
       t.same((await store.contents()).placed, before.slice(1), 'a deletion moves nobody')
+    })
+
+    t.test('rows added by hand are sound, and come last of their type', async t => {
+      const url = await freshUrl(t)
+      const store = await open(t, url)
+      await store.prepare(seed)
+      await byHand(url, 'insert into models (id, name) values (\'hand\', \'By hand\')')
+      await byHand(url, 'insert into models (id, name, model_type, created_at) values (\'dated\', \'Dated\', \'image\', \'2024-02-03T04:05:06+00:00\')')
+      const records = await listed(store)
+      t.match(records[3], { id: 'hand', name: 'By hand', description: '', type: 'chat', isActive: true })
+      t.ok(Math.abs(Date.parse(records[3]?.createdAt as string) - Date.now()) < 60_000)
+      t.match(records.at(-1), { id: 'dated', createdAt: '2024-02-03T04:05:06.000Z' })
+      await t.rejects(byHand(url, 'insert into models (id, name, model_type) values (\'x\', \'X\', \'video\')'))
+      await store.change('ann', ([first, ...rest]) => [...rest, first] as ModelRecord[])
+      t.same(ids(await listed(store)).slice(0, 4), ['gemini-1.5-pro', 'gemini-1.5-flash', 'hand', 'gemini-2.5-flash-preview-04-17'], 'and can be moved')
     })
 
     t.test('thousands of models in one edit', async t => {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import pg from 'pg'
 import type { Test } from 'tap'
 import { tempDir } from '../catalog/helper.ts'
@@ -90,6 +91,19 @@ export async function wired (t: Test, url: string): Promise<Wire> {
       await once(server, 'listening')
     }
   }
+}
+
+/** Runs a statement on a database past the store, as an operator would. */
+export async function byHand (url: string, statement: string): Promise<void> {
+  if (url.startsWith('sqlite:')) {
+    const database = new DatabaseSync(url.slice('sqlite:'.length), { timeout: 1000 })
+    database.exec(statement)
+    database.close()
+    return
+  }
+  const client = new pg.Client(url)
+  await client.connect()
+  await client.query(statement).finally(async () => await client.end())
 }
 
 /** Both engines by name: how to get a fresh database URL, and why not. */

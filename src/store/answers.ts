@@ -1,0 +1,50 @@
+import { Type, type TSchema } from '@sinclair/typebox'
+import { ModelRecordSchema } from './inputs.ts'
+
+const pageSchema = (item: TSchema, title: string) => Type.Object({
+  data: Type.Array(item),
+  next: Type.Union([Type.String(), Type.Null()], { description: 'The `cursor` of the next page; null on the last one.' })
+}, { title })
+
+/** A page of models. */
+export const ModelPageSchema = pageSchema(ModelRecordSchema, 'ModelPage')
+
+/** An entry of the audit. */
+export const AuditEntrySchema = Type.Object({
+  revision: Type.Integer({ description: 'The change that the entry belongs to; an import or an order makes several.' }),
+  sequence: Type.Integer(),
+  at: Type.String({ examples: ['2025-05-01T00:00:00.000Z'] }),
+  who: Type.String({ description: 'The name of the key: `admin-` and the beginning of its SHA-256. `start` is the first filling of an empty table.', examples: ['admin-2bb80d53'] }),
+  action: Type.Union(['create', 'update', 'delete', 'order'].map(action => Type.Literal(action))),
+  modelId: Type.Union([Type.String(), Type.Null()], { description: 'Null for a change of the order.' }),
+  before: Type.Unknown({ description: 'The record before, or the ids in their old order; null for a creation.' }),
+  after: Type.Unknown({ description: 'The record after, or the ids in their new order; null for a deletion.' })
+}, { title: 'AuditEntry' })
+
+/** A page of the audit. */
+export const AuditPageSchema = pageSchema(AuditEntrySchema, 'AuditPage')
+
+/** What an import did. */
+export const ImportResultSchema = Type.Object({
+  created: Type.Integer(),
+  updated: Type.Integer(),
+  deleted: Type.Integer(),
+  unchanged: Type.Integer()
+}, { title: 'ImportResult', examples: [{ created: 1, updated: 0, deleted: 0, unchanged: 7 }] })
+
+const nullable = (schema: TSchema) => Type.Union([schema, Type.Null()])
+
+/** How the catalog fares. */
+export const CatalogStatusSchema = Type.Object({
+  source: Type.String({ description: 'CATALOG_SOURCE: static, database or inference.', examples: ['inference'] }),
+  origin: Type.String({ description: 'Where the list comes from: the source, or what stands in for it (`snapshot`, `curated`).', examples: ['inference'] }),
+  editable: Type.Boolean({ description: 'Whether models can be changed here.' }),
+  count: Type.Integer({ description: 'Active models.' }),
+  age: nullable(Type.Integer({ description: 'Seconds.' })),
+  lastSuccess: nullable(Type.String()),
+  lastError: nullable(Type.Object({ at: Type.String(), message: Type.String() })),
+  nextTry: nullable(Type.String({ description: 'When a failed refresh is tried again.' }))
+}, {
+  title: 'CatalogStatus',
+  examples: [{ source: 'inference', origin: 'inference', editable: true, count: 7, age: 42, lastSuccess: '2025-05-01T00:00:00.000Z', lastError: null, nextTry: null }]
+})

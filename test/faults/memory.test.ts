@@ -1,0 +1,110 @@
+// Backpressure, seen from outside: in front of a reader that reads nothing, and of
+// an upstream that reads nothing, the gateway's own process hardly grows, and
+// the side that sends comes to a stand.
+import t from 'tap'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import { eventually, type Test } from './helper.ts'
+
+const MB = 1024 * 1024
+
+/** A gateway of its own process: its port, and its resident memory in MB. */
+async function spawnGateway (t: Test, settings: Record<string, string>): Promise<{ port: number, resident: () => number }> {
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', 'src/server.ts'], { env: { PATH: process.env.PATH ?? '', PORT: '0', LOG_LEVEL: 'info', ...settings } })
+  t.teardown(() => child.kill('SIGKILL'))
+  let output = ''
+  child.stdout.on('data', chunk => { output += chunk })
+  await eventually(() => /listening at/.test(output), 20_000, () => output)
+  const port = Number(/listening at http:\/\/[^:]+:(\d+)/.exec(output)![1])
+  return { port, resident: () => Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))![1]) / 1024 }
+}
+
+/** The largest value within a time, milliseconds. */
+async function peak (measure: () => number, time: number): Promise<number> {
+  let most = 0
+  for (const end = performance.now() + time; performance.now() < end;) {
+    most = Math.max(most, measure())
+    await new Promise(resolve => setTimeout(resolve, 20))
+  }
+  return most
+}
+
+/** Writes for as long as it is taken; returns how much was. */
+function flood (socket: Socket, total = Infinity): () => number {
+  const piece = Buffer.alloc(0x10000, 'x')
+  let sent = 0
+  const more = () => {
+    while (!socket.destroyed && sent < total) {
+      sent += piece.length
+      if (!socket.write(piece)) return
+    }
+  }
+  socket.on('drain', more)
+  more()
+  return () => sent
+}
+
+async function open (port: number, head: string): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1')
+  socket.on('error', () => {})
+  await once(socket, 'connect')
+  socket.write(head)
+  return socket
+}
+
+const HEAD = 'POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\ncontent-type: application/json\r\n'
+
+t.test('a gateway of its own process', async t => {
+  const total = 60 * MB
+  let sent = () => 0
+  let upstreamSocket: Socket | undefined
+  const upstream = createServer(socket => {
+    upstreamSocket = socket.on('error', () => {})
+    sent = () => 0
+    socket.once('data', head => {
+      if (!head.includes('content-length: 2\r\n')) {
+        socket.pause()
+        return
+      }
+      socket.write('HTTP/1.1 200 OK\r\ncontent-type: application/octet-stream\r\n\r\n')
+      sent = flood(socket)
+    })
+  }).listen(0, '127.0.0.1')
+  await once(upstream, 'listening')
+  t.teardown(() => { upstream.close() })
+  const gateway = await spawnGateway(t, { INFERENCE_SERVICE_URL: `http://127.0.0.1:${(upstream.address() as AddressInfo).port}` })
+
+  await t.test('a client that reads nothing of an endless answer', async t => {
+    const before = gateway.resident()
+    const client = await open(gateway.port, `${HEAD.replace('chat/completions', 'embeddings')}content-length: 2\r\n\r\n{}`)
+    client.pause()
+    await eventually(() => sent() > 0)
+    const most = await peak(gateway.resident, 1000)
+    t.ok(most - before < 32, `grew by ${Math.round(most - before)} MB`)
+    const plateau = sent()
+    await new Promise(resolve => setTimeout(resolve, 300))
+    t.equal(sent(), plateau, `the upstream stands at ${Math.round(plateau / MB)} MB`)
+    client.destroy()
+    await eventually(() => upstreamSocket!.closed)
+  })
+
+  for (const path of ['chat/completions', 'embeddings']) {
+    await t.test(`an upload of 60 MB to an upstream that reads nothing, ${path}`, async t => {
+      const before = gateway.resident()
+      const client = await open(gateway.port, `${HEAD.replace('chat/completions', path)}content-length: ${total + 9}\r\n\r\n{"text":"`)
+      const written = flood(client, total)
+      const most = await peak(gateway.resident, 1000)
+      t.ok(most - before < 64, `grew by ${Math.round(most - before)} MB`)
+      t.ok(written() < total / 2, `the client stands at ${Math.round(written() / MB)} MB`)
+      // And when the upstream reads again, all of it arrives.
+      let received = 0
+      upstreamSocket!.on('data', chunk => { received += chunk.length }).resume()
+      await eventually(() => received > total - 0x10000, 10_000, () => `${received} bytes received`)
+      t.ok(gateway.resident() - before < 64)
+      client.destroy()
+      await eventually(() => upstreamSocket!.closed)
+    })
+  }
+})

@@ -1,0 +1,83 @@
+// A request that arrives drop by drop must not hold a connection, or a slot, for
+// ever: 408 in the error shape at its limit, give or take the second that Node
+// takes to look, and the connection closed.
+import t from 'tap'
+import type { Socket } from 'node:net'
+import { backAtRest, descriptors, eventually, isError, lastPost, openIdle, parseAnswer, post, rawClient, send, startRig, type Rig } from './helper.ts'
+
+const LIMIT = 500
+const HEADERS = { CLIENT_HEADERS_TIMEOUT: String(LIMIT / 1000) }
+const BODY = { CLIENT_BODY_TIMEOUT: String(LIMIT / 1000) }
+const HEAD = 'POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\ncontent-type: application/json\r\n'
+
+/** Writes a byte now and then until the socket closes. */
+function drip (socket: Socket, byte: string): void {
+  const timer = setInterval(() => socket.write(byte), 50)
+  socket.once('close', () => clearInterval(timer))
+}
+
+const slow: Record<string, { settings: Record<string, string>, start: string | Buffer, drip?: string, upstream?: boolean, answer?: number }> = {
+  'no byte': { settings: HEADERS, start: '' },
+  'half a request line': { settings: HEADERS, start: 'POST /v1/ch' },
+  'headers, dripping': { settings: HEADERS, start: HEAD + 'x-drip: ', drip: 'x' },
+  'empty lines before the request, dripping': { settings: HEADERS, start: '\r\n', drip: '\r\n' },
+  'no body': { settings: BODY, start: HEAD + 'content-length: 100\r\n\r\n' },
+  'a small body, dripping': { settings: BODY, start: HEAD + 'content-length: 100\r\n\r\n{"text":"', drip: 'x' },
+  'a chunked body, dripping': { settings: BODY, start: HEAD + 'transfer-encoding: chunked\r\n\r\n', drip: '1\r\n \r\n' },
+  'a chunk size, dripping': { settings: BODY, start: HEAD + 'transfer-encoding: chunked\r\n\r\n', drip: '0' },
+  'a large body, dripping': { settings: BODY, start: post('/v1/chat/completions', `{"text":"${'x'.repeat(1_000_000)}`).subarray(0, 500_000), drip: 'x', upstream: true },
+  'a large body that stands still': { settings: BODY, start: post('/v1/chat/completions', `{"text":"${'x'.repeat(1_000_000)}`).subarray(0, 500_000), upstream: true },
+  // The upstream is not to blame for a request that it has not got.
+  'a large body that stands still, with a shorter first-byte limit': { settings: { ...BODY, UPSTREAM_FIRST_BYTE_TIMEOUT: '0.1' }, start: post('/v1/chat/completions', `{"text":"${'x'.repeat(1_000_000)}`).subarray(0, 500_000), upstream: true },
+  'a body that nobody reads': { settings: BODY, start: 'POST /v1/unlisted HTTP/1.1\r\nhost: g\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n', answer: 404 }
+}
+// All at once: each takes as long as its limit.
+t.test('requests that do not come to an end', async t => {
+  const rigs: [name: string, rig: Rig][] = []
+  for (const [name, { settings }] of Object.entries(slow)) rigs.push([name, await startRig(t, () => {}, settings)])
+  const before = descriptors()
+  await Promise.all(rigs.map(async ([name, rig]) => {
+    const { start, drip: byte, upstream = false, answer = 408 } = slow[name]!
+    const client = await rawClient(rig.gateway.port, start)
+    const began = performance.now()
+    if (byte !== undefined) drip(client.socket, byte)
+    await client.closed
+    const took = performance.now() - began
+    const received = parseAnswer(client.text())
+    t.ok(took > LIMIT - 20 && took < LIMIT + 1000, `${name}: closed after ${Math.round(took)} ms`)
+    isError(t, received, answer)
+    t.equal(rig.upstream.hits(), upstream ? 1 : 0)
+    await eventually(() => rig.upstream.sockets.every(socket => socket.closed), 250)
+  }))
+  for (const [, rig] of rigs) await backAtRest({ ...rig, descriptors: before })
+})
+
+t.test('a body in time, slowly', async t => {
+  const rig = await startRig(t, socket => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'), { CLIENT_BODY_TIMEOUT: '2' })
+  const bytes = lastPost('/v1/chat/completions', '{"model":"m"}')
+  const client = await rawClient(rig.gateway.port)
+  for (let at = 0; at < bytes.length; at += 40) {
+    client.socket.write(bytes.subarray(at, at + 40))
+    await new Promise(resolve => setTimeout(resolve, 60))
+  }
+  await client.closed
+  t.equal(parseAnswer(client.text()).status, 200)
+  await backAtRest(rig)
+})
+
+t.test('500 connections without a byte are closed, and do not keep others out', async t => {
+  const rig = await startRig(t, socket => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'), HEADERS)
+  const began = performance.now()
+  const idle = await openIdle(rig.gateway.port, 500)
+  for (const socket of idle) socket.on('error', () => {}).resume()
+  t.equal((await send(rig.gateway.port, lastPost('/v1/chat/completions'))).status, 200)
+  await eventually(() => idle.every(socket => socket.closed), 3000)
+  t.ok(performance.now() - began < LIMIT + 1500)
+  await backAtRest(rig)
+})
+
+t.test('the limits do not touch a long answer', async t => {
+  const rig = await startRig(t, socket => setTimeout(() => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'), 1500), { ...HEADERS, ...BODY })
+  t.equal((await send(rig.gateway.port, lastPost('/v1/chat/completions'))).status, 200)
+  await backAtRest(rig)
+})
