@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { bodyDecoder } from '../src/body/decode.ts'
 import type { Config } from '../src/config.ts'
-import type { GatewayError } from '../src/errors.ts'
+import { GatewayError } from '../src/errors.ts'
 import type { Trust } from '../src/http/trust.ts'
 import { writeError } from '../src/http/write-error.ts'
 import { trustedAuthorities } from '../src/proxy/certificates.ts'
@@ -25,6 +25,8 @@ export interface ProxyOptions {
   config: Config
   trust: Trust
 }
+
+const SLASH = 0x2f
 
 /** The gateway's own prefixes; SDKs use the second, since they cannot read a bare array of models. */
 const PREFIXES = ['/v1', '/openai/v1']
@@ -55,13 +57,15 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
       firstByte: config.UPSTREAM_FIRST_BYTE_TIMEOUT * 1000,
       idle: config.UPSTREAM_IDLE_TIMEOUT * 1000,
       clientStall: config.CLIENT_STALL_TIMEOUT * 1000
-    }
+    },
+    answerHeaders: fastify.securityHeaders
   })
   fastify.decorate('forwarder', forwarder)
   fastify.addHook('onClose', async () => forwarder.destroy())
 
   function forward (endpoint: Endpoint, request: FastifyRequest, reply: FastifyReply): void {
     const raw = request.raw
+    if (raw.url!.charCodeAt(0) !== SLASH) throw new GatewayError('invalid_url')
     // The listed path, not the one received: whatever way that was written, no other can go upstream.
     const path = `${basePath}/${endpoint.path}`
     const query = raw.url!.indexOf('?')
@@ -80,7 +84,7 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
       headers: upstreamRequestHeaders(raw.rawHeaders, peer, credentials, request.id, decoder !== undefined)
     }
     // From here on the answer is the exchange's own affair, its errors included.
-    forwarder.forward(exchange, new ProxiedReply(reply.hijack()))
+    forwarder.forward(exchange, new ProxiedReply(reply.hijack(), fastify.securityHeaders))
   }
 
   const endpoints = listEndpoints(config.PROXY_EXTRA_PATHS)
@@ -99,12 +103,14 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
           routes,
           httpMethods: [method],
           config: { ownLog: true },
-          handler: (request, reply) => forward(byRoute.get(request.routeOptions.url!)!, request as FastifyRequest, reply as FastifyReply)
+          // In place of http-proxy's own handler, which would parse the received path
+          // as three URLs (6 of 70 µs): the route says what goes upstream.
+          preHandler: (request, reply) => forward(byRoute.get(request.routeOptions.url!)!, request as FastifyRequest, reply as FastifyReply)
         })
       }
     }
   })
-}, { name: 'proxy', dependencies: ['errors', 'catalog'] })
+}, { name: 'proxy', dependencies: ['errors', 'security-headers', 'catalog'] })
 
 function defaultModels (config: Config): DefaultModels {
   return {
@@ -117,9 +123,11 @@ function defaultModels (config: Config): DefaultModels {
 /** The Fastify side of an exchange: its own headers, its refusals, its log line. */
 class ProxiedReply implements ExchangeListener {
   readonly #reply: FastifyReply
+  readonly #securityHeaders: Readonly<Record<string, string>>
 
-  constructor (reply: FastifyReply) {
+  constructor (reply: FastifyReply, securityHeaders: Readonly<Record<string, string>>) {
     this.#reply = reply
+    this.#securityHeaders = securityHeaders
   }
 
   onAnswer (): Record<string, unknown> {
@@ -127,7 +135,7 @@ class ProxiedReply implements ExchangeListener {
   }
 
   onRefused (_exchange: Exchange, error: GatewayError): void {
-    writeError(this.#reply.raw, error, this.onAnswer())
+    writeError(this.#reply.raw, error, { ...this.#securityHeaders, ...this.onAnswer() })
   }
 
   onEnd (exchange: Exchange, outcome: Outcome, error?: GatewayError): void {

@@ -12,7 +12,7 @@ import keys from '../plugins/keys.ts'
 import proxy from '../plugins/proxy.ts'
 import rateLimit from '../plugins/rate-limit.ts'
 import requestIdHeader from '../plugins/request-id.ts'
-import { OneLineLog } from '../plugins/request-log.ts'
+import { logDestination, OneLineLog } from '../plugins/request-log.ts'
 import securityHeaders from '../plugins/security-headers.ts'
 import type { Config } from './config.ts'
 import { requestId } from './http/request-id.ts'
@@ -30,7 +30,7 @@ export async function buildApp (config: Config): Promise<FastifyInstance> {
   const trust = compileTrust(config.TRUST_PROXY)
   const app = Fastify({
     ...errorOptions,
-    logger: { level: config.LOG_LEVEL },
+    logger: { level: config.LOG_LEVEL, stream: logDestination() },
     logController: new OneLineLog(),
     trustProxy: trust,
     http: {

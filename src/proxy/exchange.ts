@@ -1,11 +1,13 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import { GatewayError } from '../errors.ts'
 import { lingeringClose } from '../http/lingering-close.ts'
 import type { ModelScanner } from '../body/scanner.ts'
 import type { Spool } from '../body/spool.ts'
 import type { Admission } from './admission.ts'
+import { Answer, type StandingHeaders } from './answer.ts'
 import type { Connection, Connections } from './connections.ts'
+import type { Exchanges, Timed } from './exchanges.ts'
 import { clientResponseHeaders, clientTrailers, type RawHeaders, type ResponseFacts } from './headers.ts'
 import { Intake, type IntakeListener } from './intake.ts'
 import { EventBoundary } from './sse.ts'
@@ -26,7 +28,9 @@ export interface ExchangeServices {
   readonly admission: Admission
   readonly limits: ExchangeLimits
   /** The exchanges under way: each adds and removes itself. */
-  readonly exchanges: Set<Exchange>
+  readonly exchanges: Exchanges<Exchange>
+  /** Headers of every answer. */
+  readonly standingHeaders: StandingHeaders
 }
 
 /** One request to carry upstream. */
@@ -66,9 +70,7 @@ type Carrier = ServerResponse & { [kExchange]?: Exchange }
 
 // Shared by all exchanges, so that a request makes no closures for them.
 function onClose (this: Carrier): void { this[kExchange]?.onClientClose() }
-function onDrain (this: Carrier): void { this[kExchange]?.onClientDrain() }
 function onStall (this: Carrier): void { this[kExchange]?.onClientStall() }
-function onTimeLimit (exchange: Exchange): void { exchange.onTimeLimit() }
 function flushHead (exchange: Exchange): void { exchange.flushHead() }
 
 /**
@@ -79,7 +81,7 @@ function flushHead (exchange: Exchange): void { exchange.flushHead() }
  * Every way it can end goes through {@link Exchange.#end}, which frees the slot,
  * the timer and the upstream connection.
  */
-export class Exchange implements IntakeListener {
+export class Exchange implements IntakeListener, Timed {
   readonly exchange: ExchangeRequest
   /** Status of the upstream's answer; 0 while there is none. */
   upstreamStatus = 0
@@ -87,6 +89,8 @@ export class Exchange implements IntakeListener {
   bytesOut = 0
   /** Milliseconds from dispatch to the upstream's first byte. */
   firstByteTime: number | undefined
+  deadline = Infinity
+  place = -1
 
   readonly #services: ExchangeServices
   readonly #listener: ExchangeListener
@@ -102,7 +106,9 @@ export class Exchange implements IntakeListener {
   #dispatchedAt = 0
   #holdsSlot = false
   #leaveQueue: (() => void) | undefined
-  #timer: NodeJS.Timeout | undefined
+  #retry: NodeJS.Timeout | undefined
+  #limit = 0
+  #answer: Answer | undefined
   #resumeUpstream: (() => void) | undefined
   #boundary: EventBoundary | undefined
   #delimited = true
@@ -208,7 +214,7 @@ export class Exchange implements IntakeListener {
   }
 
   onBodySent (): void {
-    this.#timer?.refresh()
+    this.#postpone()
   }
 
   onRequestSent (): void {
@@ -225,13 +231,15 @@ export class Exchange implements IntakeListener {
     this.upstreamStatus = status
     this.#resumeUpstream = resume
     let facts: ResponseFacts
+    const answer = new Answer(this.exchange.response)
     try {
       const own = this.#listener.onAnswer(this)
       // An answer that comes before the upload's end may end before it, too.
       if (!this.exchange.request.complete) own.connection = 'close'
-      facts = clientResponseHeaders(rawHeaders, own)
+      facts = clientResponseHeaders(rawHeaders, own, this.#services.standingHeaders.names)
       // undici reads the phrase as UTF-8; Node wants its bytes, one a character.
-      this.exchange.response.writeHead(status, Buffer.from(statusText).toString('latin1'), facts.headers)
+      const phrase = statusText === STATUS_CODES[status] ? statusText : Buffer.from(statusText).toString('latin1')
+      answer.begin(status, phrase, facts.headers, this.#services.standingHeaders)
     } catch (cause) {
       this.#fail(new GatewayError('upstream_invalid_response', { cause }))
       return false
@@ -243,6 +251,7 @@ export class Exchange implements IntakeListener {
       return false
     }
     this.#phase = 'streaming'
+    this.#answer = answer
     this.#delimited = facts.delimited
     this.#hasLength = facts.hasLength
     if (facts.eventStream) this.#boundary = new EventBoundary()
@@ -256,8 +265,8 @@ export class Exchange implements IntakeListener {
     if (this.#phase !== 'streaming') return false
     this.bytesOut += chunk.length
     this.#boundary?.track(chunk)
-    if (this.exchange.response.write(chunk)) {
-      this.#timer!.refresh()
+    if (this.#answer!.write(chunk)) {
+      this.#postpone()
       return true
     }
     this.#awaitReader()
@@ -280,7 +289,7 @@ export class Exchange implements IntakeListener {
     if (request.complete) response.end()
     else lingeringClose(request, response)
     // The upstream is done; what is left is the reader's, and it may stop reading too.
-    if (!response.writableFinished) this.#limitReader()
+    if (response.writableLength > 0) this.#limitReader()
     this.#end('complete')
   }
 
@@ -290,8 +299,8 @@ export class Exchange implements IntakeListener {
     if (!this.#connected && this.#attempt <= CONNECT_BACKOFF.length && isTransientConnectError(error)) {
       this.#services.connections.discard(connection)
       this.#connection = undefined
-      clearTimeout(this.#timer)
-      this.#timer = setTimeout(() => this.#dispatch(), CONNECT_BACKOFF[this.#attempt - 1])
+      this.deadline = Infinity
+      this.#retry = setTimeout(() => this.#dispatch(), CONNECT_BACKOFF[this.#attempt - 1])
       return
     }
     if (this.#phase === 'waiting' && connection.used) this.#services.connections.distrust()
@@ -301,7 +310,7 @@ export class Exchange implements IntakeListener {
   // ---- the client's side
 
   flushHead (): void {
-    if (this.#phase === 'streaming' && this.bytesOut === 0) this.exchange.response.flushHeaders()
+    if (this.#phase === 'streaming') this.#answer!.flush()
   }
 
   onClientClose (): void {
@@ -321,8 +330,8 @@ export class Exchange implements IntakeListener {
   }
 
   #awaitReader (): void {
-    clearTimeout(this.#timer)
-    if (this.exchange.response.listenerCount('drain') === 0) this.exchange.response.on('drain', onDrain)
+    this.deadline = Infinity
+    this.#answer!.onceDrained(() => this.onClientDrain())
     this.#limitReader()
   }
 
@@ -336,8 +345,13 @@ export class Exchange implements IntakeListener {
   // ---- time limits
 
   #arm (milliseconds: number): void {
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(onTimeLimit, milliseconds, this)
+    this.#limit = milliseconds
+    this.#postpone()
+  }
+
+  /** Something came: the limit counts from now. */
+  #postpone (): void {
+    this.deadline = performance.now() + this.#limit
   }
 
   onTimeLimit (): void {
@@ -385,7 +399,7 @@ export class Exchange implements IntakeListener {
   #end (outcome: Outcome, error?: GatewayError): void {
     this.#phase = 'ended'
     this.#services.exchanges.delete(this)
-    clearTimeout(this.#timer)
+    clearTimeout(this.#retry)
     this.#leaveQueue?.()
     this.#intake?.stop()
     // A decoder of its own must not go on inflating what nobody reads.

@@ -1,24 +1,29 @@
 import { GatewayError } from '../errors.ts'
 import { Admission, type AdmissionSettings } from './admission.ts'
+import { StandingHeaders } from './answer.ts'
 import { Connections, type ConnectionSettings } from './connections.ts'
 import { Exchange, type ExchangeLimits, type ExchangeListener, type ExchangeRequest, type ExchangeServices } from './exchange.ts'
+import { Exchanges } from './exchanges.ts'
 
 export interface ForwarderSettings {
   readonly admission: AdmissionSettings
   readonly connections: ConnectionSettings
   readonly limits: ExchangeLimits
+  /** Headers of every answer, in place of the upstream's of the same name. */
+  readonly answerHeaders: Readonly<Record<string, string>>
 }
 
 /** Carries requests to the inference service, and knows which are under way. */
 export class Forwarder {
   readonly #services: ExchangeServices
 
-  constructor ({ admission, connections, limits }: ForwarderSettings) {
+  constructor ({ admission, connections, limits, answerHeaders }: ForwarderSettings) {
     this.#services = {
       connections: new Connections(connections),
       admission: new Admission(admission),
       limits,
-      exchanges: new Set()
+      exchanges: new Exchanges(),
+      standingHeaders: new StandingHeaders(answerHeaders)
     }
   }
 

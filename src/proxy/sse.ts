@@ -1,6 +1,5 @@
 import type { GatewayError } from '../errors.ts'
 
-const NOTHING: Buffer = Buffer.alloc(0)
 const EVENT_END = Buffer.from('\n\n')
 
 /**
@@ -8,15 +7,18 @@ const EVENT_END = Buffer.from('\n\n')
  * last bytes alone: a blank line after any of SSE's three line ends.
  */
 export class EventBoundary {
-  #tail = NOTHING
+  /** The last four bytes; a stream begins at a boundary. */
+  #tail = 0x0a0a0a0a
 
   track (chunk: Buffer): void {
-    this.#tail = chunk.length >= 4 ? chunk.subarray(-4) : Buffer.concat([this.#tail, chunk]).subarray(-4)
+    let tail = this.#tail
+    for (let i = Math.max(0, chunk.length - 4); i < chunk.length; i++) tail = tail << 8 | chunk[i]!
+    this.#tail = tail
   }
 
   get reached (): boolean {
-    const tail = this.#tail.toString('latin1')
-    return tail === '' || tail.endsWith('\n\n') || tail.endsWith('\r\r') || tail.endsWith('\r\n\r\n')
+    const lastTwo = this.#tail & 0xffff
+    return lastTwo === 0x0a0a || lastTwo === 0x0d0d || this.#tail === 0x0d0a0d0a
   }
 
   /**
