@@ -1,6 +1,5 @@
 // A thousand clients that leave at random moments: afterwards there is no socket,
-// no descriptor, no slot and no memory more than before. The seed is printed;
-// SEED=… runs the same once more.
+// no descriptor, no slot and no memory more than before. SEED=… tries other moments.
 import t from 'tap'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -10,7 +9,7 @@ import { backAtRest, descriptors, eventually, post, startRig, type Rig } from '.
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
 
-const seed = Number(process.env.SEED ?? Date.now() % 1_000_000)
+const seed = Number(process.env.SEED ?? 1)
 let state = seed
 /** Mulberry32: the same moments for the same seed. */
 function random (): number {
