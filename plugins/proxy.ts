@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { bodyDecoder } from '../src/body/decode.ts'
 import type { Config } from '../src/config.ts'
-import { GatewayError } from '../src/errors.ts'
+import type { GatewayError } from '../src/errors.ts'
 import type { Trust } from '../src/http/trust.ts'
 import { writeError } from '../src/http/write-error.ts'
 import { trustedAuthorities } from '../src/proxy/certificates.ts'
@@ -25,8 +25,6 @@ export interface ProxyOptions {
   config: Config
   trust: Trust
 }
-
-const SLASH = 0x2f
 
 /** The gateway's own prefixes; SDKs use the second, since they cannot read a bare array of models. */
 const PREFIXES = ['/v1', '/openai/v1']
@@ -65,7 +63,6 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
 
   function forward (endpoint: Endpoint, request: FastifyRequest, reply: FastifyReply): void {
     const raw = request.raw
-    if (raw.url!.charCodeAt(0) !== SLASH) throw new GatewayError('invalid_url')
     // The listed path, not the one received: whatever way that was written, no other can go upstream.
     const path = `${basePath}/${endpoint.path}`
     const query = raw.url!.indexOf('?')
@@ -103,8 +100,9 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
           routes,
           httpMethods: [method],
           config: { ownLog: true },
-          // In place of http-proxy's own handler, which would parse the received path
-          // as three URLs (6 of 70 µs): the route says what goes upstream.
+          // In place of http-proxy's handler, which would go on to check the received
+          // path by way of three URL objects, for a tenth of a request's CPU. The route
+          // says what goes upstream, and plugins/errors.ts has refused ambiguous paths.
           preHandler: (request, reply) => forward(byRoute.get(request.routeOptions.url!)!, request as FastifyRequest, reply as FastifyReply)
         })
       }
