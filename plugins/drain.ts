@@ -33,7 +33,7 @@ export default fp(function drainPlugin (fastify: FastifyInstance, _options, done
   fastify.server.on('request', (_request, response: ServerResponse) => {
     drain.active++
     drain.lastRequestAt = performance.now()
-    response.once('close', onClose)
+    response.on('close', onClose)
   })
   fastify.addHook('onRequest', (request, reply, next) => {
     if (drain.state === 'no') return next()

@@ -1,9 +1,10 @@
 import { writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { bare, direct, gateway, haproxy, keyedGateway, nginx, portkey, startGateway, stock, type Candidate, type Running } from './candidates.ts'
-import { addDelays, cpuDuring, headOf, interleave, requestFigures, withUpstream, type Ask, type Column, type Options, type Row, type Table, type Work } from './measure.ts'
-import { profileTable } from './profile.ts'
+import { addDelays, cpuDuring, delayFigures, headOf, interleave, requestFigures, withUpstream, type Ask, type Column, type Options, type Row, type Table, type Work } from './measure.ts'
 import { cpuSeconds, end, freePort, peakKilobytes, residentKilobytes, resetPeak, runLoad, startScript, untilAnswers } from './processes.ts'
+import { profileTable } from './profile.ts'
+import { benchScanners } from './scanners.ts'
 
 const CHAT = '/v1/chat/completions'
 
@@ -26,8 +27,8 @@ const chat: Work = {
   async run (options) {
     const ask: Ask = { method: 'POST', path: CHAT, body: chatBody(1024, '"model":"bench",') }
     const rows = await withUpstream('json', upstreamPort => interleave(
-      [direct, nginx, haproxy, bare, gateway, keyedGateway, stock, portkey], { scratch: options.scratch, upstreamPort }, options.quick ? 3 : 7,
-      running => requestFigures(running, ask, options)))
+      [direct, nginx, haproxy, bare, gateway, keyedGateway, stock, portkey], { scratch: options.scratch, upstreamPort }, options.quick ? 1 : 7,
+      async running => ({ ...await requestFigures(running, ask, options), ...await delayFigures(running, ask, options) })))
     addDelays(rows, 'p50', 'p99')
     return [{
       name: 'chat',
@@ -57,7 +58,7 @@ const model: Work = {
       const shared = await gateway.start({ scratch: options.scratch, upstreamPort })
       const here = candidates.map(candidate => ({ ...candidate, start: async () => ({ ...shared, stop: async () => {} }) }))
       try {
-        return await interleave(here, { scratch: options.scratch, upstreamPort }, options.quick ? 5 : 11, (running, { name }) => requestFigures(running, asks[name]!, options))
+        return await interleave(here, { scratch: options.scratch, upstreamPort }, options.quick ? 2 : 11, (running, { name }) => requestFigures(running, asks[name]!, options))
       } finally {
         await shared.stop()
       }
@@ -91,12 +92,12 @@ const sse: Work = {
   name: 'sse',
   async run ({ quick, scratch }) {
     const rows = await withUpstream('sse', upstreamPort => interleave(
-      [direct, nginx, haproxy, bare, gateway, stock, portkey], { scratch, upstreamPort }, quick ? 2 : 5,
+      [direct, nginx, haproxy, bare, gateway, stock, portkey], { scratch, upstreamPort }, quick ? 1 : 5,
       async running => {
         let cpu = NaN
         const pids = running.pids()
         const report = await runLoad(
-          { kind: 'streams', port: running.port, head: headOf(STREAM_ASK, running), body: STREAM_ASK.body, streams: 100, warmSeconds: quick ? 0.5 : 1, seconds: quick ? 1.5 : 4 },
+          { kind: 'streams', port: running.port, head: headOf(STREAM_ASK, running), body: STREAM_ASK.body, streams: 100, warmSeconds: quick ? 0.3 : 1, seconds: quick ? 1 : 4 },
           phase => { cpu = cpuSeconds(pids) - (phase === 'begin' ? 0 : cpu) })
         if (report.served !== 100) throw new Error(`${report.served} of 100 streams were served`)
         return { cpu: pids.length === 0 ? NaN : cpu / report.events! * 1e6, rate: report.events! / report.seconds!, p50: report.p50!, p99: report.p99!, firstByte: report.firstByteP50! }
@@ -128,7 +129,7 @@ const streams: Work = {
         // Memory is measured on a fresh process each time, so nothing is started ahead.
         const onDemand = (candidate: Candidate): Candidate => ({ ...candidate, start: async () => idle })
         const idle: Running = { port: 0, headers: {}, pids: () => [], stop: async () => {} }
-        const candidates = [direct, nginx, haproxy, bare, gateway, stock]
+        const candidates = quick ? [direct, nginx, bare, gateway] : [direct, nginx, haproxy, bare, gateway, stock]
         return interleave(candidates.map(onDemand), { scratch, upstreamPort }, quick ? 1 : 3, async (_, { name }) => {
           const running = await candidates.find(candidate => candidate.name === name)!.start({ scratch, upstreamPort, settings })
           try {
@@ -188,8 +189,8 @@ const uploads: Work = {
       const ask: Ask = { method: 'POST', path, headers: { 'content-type': type } }
       const unscanned = gatewayAs('gateway-unscanned', 'the gateway, route without a default model')
       const candidates = name === 'upload-10-model' ? [direct, bare, unscanned, gateway] : [direct, nginx, haproxy, bare, gateway, stock]
-      const rows = await withUpstream('sink', upstreamPort => interleave(candidates, { scratch, upstreamPort }, quick ? 2 : 5, async (running, candidate) => {
-        const count = Math.max(1, (quick ? 60 : 200) / megabytes)
+      const rows = await withUpstream('sink', upstreamPort => interleave(candidates, { scratch, upstreamPort }, quick ? 1 : 5, async (running, candidate) => {
+        const count = Math.max(1, Math.floor((quick ? 50 : 200) / megabytes))
         const head = headOf({ ...ask, path: candidate === unscanned ? '/v1/embeddings' : path }, running)
         const pids = running.pids()
         const atRest = residentKilobytes(pids)
@@ -239,7 +240,7 @@ const catalog: Work = {
   name: 'catalog',
   async run (options) {
     const tables: Table[] = []
-    for (const count of [20, 200]) {
+    for (const count of options.quick ? [20] : [20, 200]) {
       const CATALOG_FILE = catalogFile(options.scratch, count)
       const withModels = (candidate: Candidate): Candidate => ({ ...candidate, start: context => candidate.start({ ...context, settings: { ...context.settings, CATALOG_FILE } }) })
       const rows: Row[] = []
@@ -258,7 +259,7 @@ const catalog: Work = {
           }
         }
         const candidates = [replay, { ...withModels(gateway), name: `gateway-${status}`, label: `the gateway: ${status}` }, { ...withModels(keyedGateway), name: `gateway-keys-${status}`, label: `the gateway, with API keys: ${status}` }]
-        rows.push(...await interleave(candidates, { scratch: options.scratch, upstreamPort: 9 }, options.quick ? 2 : 5, running =>
+        rows.push(...await interleave(candidates, { scratch: options.scratch, upstreamPort: 9 }, options.quick ? 1 : 5, running =>
           requestFigures(running, { method: 'GET', path: '/v1/models', ...(status === 304 && { headers: { 'if-none-match': tag } }) }, options)))
       }
       tables.push({
@@ -301,7 +302,7 @@ const startup: Work = {
       }
     })
     const candidates = [nginx, scripted('node', 'replay', 'bare node:http'), scripted('plugins', 'plugins', 'Fastify, the same plugins registered'), gateway, portkey]
-    const rows = await interleave(candidates.map(candidate => ({ ...candidate, start: async () => idle })), { scratch, upstreamPort: 9 }, quick ? 3 : 7, async (_, { name }) => {
+    const rows = await interleave(candidates.map(candidate => ({ ...candidate, start: async () => idle })), { scratch, upstreamPort: 9 }, quick ? 2 : 7, async (_, { name }) => {
       const began = performance.now()
       const running = await candidates.find(candidate => candidate.name === name)!.start({ scratch, upstreamPort: 9 })
       const firstAnswer = performance.now() - began
@@ -323,7 +324,48 @@ const startup: Work = {
   }
 }
 
+const workers: Work = {
+  name: 'workers',
+  async run (options) {
+    const ask: Ask = { method: 'POST', path: CHAT, body: chatBody(1024, '"model":"bench",') }
+    const times = (candidate: Candidate, workers: number): Candidate => ({
+      name: `${candidate.name}-${workers}`,
+      label: `${candidate.label}, ${workers} worker${workers > 1 ? 's' : ''}`,
+      start: context => candidate.start({ ...context, workers })
+    })
+    const rows = await withUpstream('json', upstreamPort => interleave(
+      [times(nginx, 1), times(nginx, 2), times(gateway, 1), times(gateway, 2)], { scratch: options.scratch, upstreamPort }, options.quick ? 1 : 5,
+      running => requestFigures(running, ask, options)))
+    return [{
+      name: 'workers',
+      title: 'Several workers on one port',
+      about: 'The 1 KB chat request again. Service and client share the machine with the workers, so two cores do not double the throughput of two workers.',
+      columns: [CPU, { key: 'rate', label: 'requests/s, 32 connections', digits: 0 }],
+      rows
+    }]
+  }
+}
+
+const scanners: Work = {
+  name: 'scanners',
+  async run ({ quick }) {
+    const rows = benchScanners({ quick }).map(({ work, way, median, min, max, ratio }): Row => ({
+      candidate: `${work}: ${way}`,
+      label: `${work}: ${way}`,
+      // As three rounds: what is kept of its own are the median and the ends.
+      samples: [min, median, max].map(cpu => ({ cpu, ratio }))
+    }))
+    return [{
+      name: 'scanners',
+      title: 'Finding and putting in the model, by itself',
+      about: 'Bodies in chunks of 64 KB, as sockets give them, through the scanner and nothing else.',
+      columns: [{ key: 'cpu', label: 'CPU per body, µs', digits: 1 }, { key: 'ratio', label: '× the scanner', digits: 2 }],
+      rows
+    }]
+  }
+}
+
 /** All works, in the order of the report. */
-export const WORKS: readonly Work[] = [chat, model, sse, streams, uploads, catalog, startup, profile]
+export const WORKS: readonly Work[] = [chat, model, sse, streams, uploads, catalog, startup, workers, scanners, profile]
 
 export type { Options }
