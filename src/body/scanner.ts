@@ -7,7 +7,8 @@ export interface ModelScanner {
   /**
    * Feeds bytes of the body and returns the bytes to send on now, in order: views
    * of the same memory wherever they are untouched. Holds back no more than it
-   * needs to decide (a few bytes; in multipart, one delimiter line).
+   * needs to decide (a few bytes; in multipart, one delimiter line), as a copy: the
+   * chunk's memory may be freed once what was returned has been used.
    * @throws {GatewayError} `invalid_json`, `invalid_multipart`, `duplicate_model`
    */
   write (chunk: Buffer): Buffer[]

@@ -49,6 +49,9 @@ export class Connection {
     this.#informational!.expectHead()
   }
 
+  /** The system has taken all that was written to the socket. */
+  get isWritten (): boolean { return this.#socket!.writableLength === 0 }
+
   /** Closes the socket at once, also one that is not connected yet: undici leaves that to its connect limit. */
   destroy (): void {
     this.client.destroy(noop)

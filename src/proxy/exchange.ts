@@ -189,7 +189,7 @@ export class Exchange implements IntakeListener, Timed {
       method: request.method as 'GET' | 'POST',
       path,
       headers: this.#framedHeaders(),
-      body: this.#body ?? this.#spool?.read() ?? this.#intake?.stream() ?? null
+      body: this.#body ?? this.#spool?.read() ?? this.#intake?.stream(this.exchange.body === request ? () => connection.isWritten : undefined) ?? null
     }, this as never)
   }
 

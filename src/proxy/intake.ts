@@ -6,6 +6,9 @@ import type { ModelScanner } from '../body/scanner.ts'
 /** Bodies up to this many bytes are held and sent with their length; larger ones stream. */
 export const HOLD_LIMIT = 65536
 
+/** Chunks of at least this many bytes are freed by hand. */
+const FREED = 4096
+
 /** What an {@link Intake} tells its exchange. At most one of the `on…Body` is called, once. */
 export interface IntakeListener {
   /** The whole body is here and held. */
@@ -40,6 +43,9 @@ export class Intake {
   #heldBytes = 0
   #received = 0
   #upload: Upload | undefined
+  /** Chunks passed on that the upstream's socket may still be writing. */
+  #passed: Buffer[] = []
+  #isWritten: (() => boolean) | undefined
   #spool: Spool | undefined
   #ended = false
   #large = false
@@ -64,8 +70,12 @@ export class Intake {
   /** All that has come is passed on, and more is to come: it is the client that is waited for. */
   get starved (): boolean { return !this.#ended && this.#upload?.readableLength === 0 }
 
-  /** What is held and what is still to come, for the upstream. After `onLargeBody`; again only if nothing was read from the one before. */
-  stream (): Readable {
+  /**
+   * What is held and what is still to come, for the upstream. After `onLargeBody`; again only if nothing was read from the one before.
+   * @param isWritten whether all that was read from the stream has left the process: then its memory is freed at once. Absent where that is not to be known.
+   */
+  stream (isWritten: (() => boolean) | undefined): Readable {
+    this.#isWritten = isWritten
     const upload = new Upload(this.#source)
     this.#upload = upload
     // More than the stream's own mark, so that it asks for none before it is read.
@@ -79,6 +89,8 @@ export class Intake {
     this.#ended = true
     this.#held = []
     this.#upload = undefined
+    this.#isWritten = undefined
+    this.#passed = []
     this.#spool?.dispose()
     this.#source.removeAllListeners('data')
   }
@@ -95,6 +107,7 @@ export class Intake {
   }
 
   #pass (chunk: Buffer | undefined, last: boolean): void {
+    if (this.#isWritten !== undefined) this.#free(chunk)
     try {
       for (const out of this.#scan(chunk)) {
         if (out.length > 0 && !this.#put(out)) this.#source.pause()
@@ -122,6 +135,21 @@ export class Intake {
     this.#held.push(chunk)
     this.#heldBytes += chunk.length
     return this.#heldBytes <= HOLD_LIMIT
+  }
+
+  /**
+   * Gives back the memory of chunks that have been written, and remembers the
+   * one that comes next. Left to the garbage collector, which sees small objects
+   * and not the 64 KB behind each, it would run a full collection every 30 MB:
+   * a 10 MB upload took 25 ms of CPU where it takes 9, and 40 MB of memory.
+   */
+  #free (next: Buffer | undefined): void {
+    if (this.#passed.length > 0 && this.#upload!.readableLength === 0 && this.#isWritten!()) {
+      for (const { buffer } of this.#passed) (buffer as ArrayBuffer).transfer(0)
+      this.#passed = []
+    }
+    // A chunk that has its memory to itself; scanners keep no view of it.
+    if (next !== undefined && next.length >= FREED && next.length === next.buffer.byteLength) this.#passed.push(next)
   }
 
   #overflow (): void {
