@@ -135,15 +135,20 @@ async function request (port: number, { bytes, leaveAfter, leave, stallFor }: Pl
     socket.pause()
     setTimeout(() => socket.resume(), stallFor)
   }
-  if (leaveAfter !== undefined) {
+  await new Promise<void>(resolve => {
+    socket.once('close', () => resolve())
+    if (leaveAfter === undefined) return
     setTimeout(() => {
       if (socket.closed) return
       left = true
       leave(socket)
-      setTimeout(() => socket.destroy(), 50)
+      setTimeout(() => {
+        socket.destroy()
+        // Where the system refuses to reset a socket, Node emits no `close`.
+        resolve()
+      }, 50)
     }, leaveAfter)
-  }
-  if (!socket.closed) await new Promise(resolve => socket.once('close', resolve))
+  })
   if (left) return 'aborted'
   const headLength = head.indexOf('\r\n\r\n') + 4
   const status = /^HTTP\/1\.1 (\d+)/.exec(head)?.[1]
