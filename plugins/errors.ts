@@ -31,13 +31,20 @@ function toGatewayError (error: FastifyError | GatewayError): GatewayError {
 /** Sends any error in the one shape, with the headers that belong to it. */
 function sendError (error: FastifyError | GatewayError, request: FastifyRequest, reply: FastifyReply): void {
   const known = toGatewayError(error)
-  if (known.statusCode >= 500) request.log.warn({ err: known.cause ?? known }, known.message)
+  if (known.statusCode >= 500 && known.cause !== undefined) request.log.warn({ err: known.cause }, known.message)
   reply.code(known.statusCode).headers(known.headers).send(known.toBody())
+}
+
+/** Before routing there are no hooks: what they would add is added here. */
+function refuseUnrouted (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  reply.header('x-request-id', request.id)
+  sendError(error, request, reply)
+  request.log.info({ method: request.method, status: reply.statusCode }, 'answered')
 }
 
 /** The doors that stand before routing, as options of the Fastify instance. */
 export const errorOptions = {
-  frameworkErrors: sendError as never,
+  frameworkErrors: refuseUnrouted as never,
   clientErrorHandler: answerClientError as never,
   // The built-in answer while closing is not in the error shape; plugins/drain.ts has its own.
   return503OnClosing: false
@@ -54,7 +61,7 @@ export default fp(function errors (fastify: FastifyInstance, _options, done) {
   fastify.setErrorHandler(sendError)
   const unknownRoute = (request: FastifyRequest) => {
     const allow = methods.of(request.url)
-    return allow === undefined
+    return allow === undefined || allow.split(', ').includes(request.method)
       ? new GatewayError('not_found', { message: `There is no route ${request.method} ${request.url.split('?', 1)[0]}.` })
       : new GatewayError('method_not_allowed', { headers: { allow } })
   }

@@ -59,6 +59,7 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
     answerHeaders: fastify.securityHeaders
   })
   fastify.decorate('forwarder', forwarder)
+  fastify.decorateReply('ownLog', false)
   fastify.addHook('onClose', async () => forwarder.destroy())
 
   function forward (endpoint: Endpoint, request: FastifyRequest, reply: FastifyReply): void {
@@ -81,6 +82,7 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
       headers: upstreamRequestHeaders(raw.rawHeaders, peer, credentials, request.id, decoder !== undefined)
     }
     // From here on the answer is the exchange's own affair, its errors included.
+    reply.ownLog = true
     forwarder.forward(exchange, new ProxiedReply(reply.hijack(), fastify.securityHeaders))
   }
 
@@ -99,7 +101,6 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
           rewritePrefix: basePath,
           routes,
           httpMethods: [method],
-          config: { ownLog: true },
           handler: (request, reply) => forward(byRoute.get(request.routeOptions.url!)!, request as FastifyRequest, reply as FastifyReply)
         })
       }
@@ -113,6 +114,11 @@ function defaultModels (config: Config): DefaultModels {
     image: config.DEFAULT_IMAGE_MODEL,
     ...(config.DEFAULT_SPEECH_MODEL === undefined ? {} : { speech: config.DEFAULT_SPEECH_MODEL })
   }
+}
+
+/** An error without its properties: undici's hold bytes that the upstream sent. */
+function described (cause: unknown): object | undefined {
+  return cause instanceof Error ? { name: cause.name, code: (cause as NodeJS.ErrnoException).code, message: cause.message } : undefined
 }
 
 /** The Fastify side of an exchange: its own headers, its refusals, its log line. */
@@ -144,7 +150,7 @@ class ProxiedReply implements ExchangeListener {
       bytesOut: exchange.bytesOut,
       firstByteMs: exchange.firstByteTime,
       durationMs: elapsedTime,
-      ...(error === undefined ? {} : { error: error.code, err: error.cause })
+      ...(error === undefined ? {} : { error: error.code, cause: described(error.cause) })
     }
     if (error === undefined) log.info(line, 'proxied')
     else log.warn(line, error.message)

@@ -3,9 +3,9 @@ import cluster from 'node:cluster'
 import pino from 'pino'
 
 declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** The route writes its own log line. */
-    ownLog?: boolean
+  interface FastifyReply {
+    /** Whoever answers writes the log line, too. */
+    ownLog: boolean
   }
 }
 
@@ -32,7 +32,7 @@ export class OneLineLog extends LogController {
   override incomingRequest (): void {}
 
   override requestCompleted (error: Error | null | undefined, request: FastifyRequest, reply: FastifyReply): void {
-    if (request.routeOptions.config.ownLog === true) return
+    if (reply.ownLog) return
     const line = {
       method: request.method,
       path: request.routeOptions.url ?? request.url.split('?', 1)[0],

@@ -49,10 +49,9 @@ export async function buildApp (config: Config): Promise<FastifyInstance> {
   await app.register(errors)
   await app.register(expect, { bodyLimit: config.BODY_LIMIT })
   await app.register(requestIdHeader)
-  await app.register(drain)
-
   await app.register(securityHeaders)
   await app.register(cors, { origins: config.CORS_ORIGINS })
+  await app.register(drain)
   await app.register(keys, { keys: config.API_KEYS, except: OPEN_ROUTES })
   await app.register(rateLimit, { perMinute: config.RATE_LIMIT, keyed: config.API_KEYS.length > 0 })
 

@@ -82,7 +82,7 @@ export function loadConfig (environment: Environment): Config {
   const settings: Record<string, unknown> = {}
   for (const [name, schema] of Object.entries<TSchema>(ConfigSchema.properties)) {
     const raw = environment[name]?.trim()
-    if (raw !== undefined && raw !== '') settings[name] = schema.type === 'array' ? splitList(raw) : convert(schema, raw)
+    if (raw !== undefined && raw !== '') settings[name] = schema.type === 'array' ? listOrNone(raw) : convert(schema, raw)
   }
   Value.Default(ConfigSchema, settings)
 
@@ -103,8 +103,10 @@ export function loadConfig (environment: Environment): Config {
   return Object.freeze(settings as Static<typeof ConfigSchema>)
 }
 
-function splitList (raw: string): string[] {
-  return raw.split(',').map(item => item.trim()).filter(item => item !== '')
+/** null, which no list may be, for commas alone: a template whose keys were all empty must not open the gateway. */
+function listOrNone (raw: string): string[] | null {
+  const items = raw.split(',').map(item => item.trim()).filter(item => item !== '')
+  return items.length === 0 ? null : items
 }
 
 const DECIMAL = /^-?\d+(\.\d+)?$/
@@ -119,7 +121,7 @@ function convert (schema: TSchema, raw: string): unknown {
 
 function isServiceUrl (value: string): boolean {
   const url = URL.parse(value)
-  return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '' && url.search === '' && url.hash === ''
+  return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '' && !/[?#]/.test(value)
 }
 
 function isTrust (setting: Config['TRUST_PROXY']): boolean {

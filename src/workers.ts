@@ -47,7 +47,11 @@ export async function superviseWorkers (workers: number, config: Config): Promis
       setTimeout(() => { if (!stopping) start(place) }, delay)
     }
     places.set(worker, place)
-    worker.once('listening', () => { listening = true })
+    worker.once('listening', () => {
+      listening = true
+      // Until now it may have had no ears for it.
+      if (stopping) worker.send(REFUSE)
+    })
     worker.on('message', message => { if (message === LEAVING) succeed(0) })
     worker.once('exit', code => {
       places.delete(worker)

@@ -40,6 +40,10 @@ for (const [name, value] of Object.entries({ PORT: '70000', MODEL_CACHE_TIMEOUT:
   })
 }
 
+t.test('a list of nothing but commas is a slip, not an open gateway', async t => {
+  t.throws(() => loadConfig({ API_KEYS: ' , ,' }), /API_KEYS must/)
+})
+
 t.test('extra paths are plain paths, and not the catalog\'s', async t => {
   t.same(loadConfig({ PROXY_EXTRA_PATHS: 'score, v2/rerank, modelsx, a.b' }).PROXY_EXTRA_PATHS, ['score', 'v2/rerank', 'modelsx', 'a.b'])
   for (const path of ['a/../b', '..', './a', 'a/.', '/a', 'a//b', 'a/', 'a?b', 'a%2e', 'models', 'models/a', 'a b']) t.throws(() => loadConfig({ PROXY_EXTRA_PATHS: path }), /PROXY_EXTRA_PATHS/, path)

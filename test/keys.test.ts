@@ -2,7 +2,7 @@
 // preflight; never forwarded.
 import t from 'tap'
 import { startFakeInference } from './fake-inference.ts'
-import { startGateway } from './helper.ts'
+import { rawClient, startGateway } from './helper.ts'
 
 t.test('with API_KEYS set', async t => {
   const upstream = await startFakeInference()
@@ -18,6 +18,11 @@ t.test('with API_KEYS set', async t => {
       t.match(await response.json(), { error: { message: String, type: 'authentication_error', param: null, code: 'invalid_api_key' } })
     })
   }
+  t.test('a list of types is one type: two readers could take two', async t => {
+    const { text, closed } = await rawClient(gateway.port, 'POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\nx-api-key: old-key\r\ncontent-type: application/json\r\nContent-Type: text/plain\r\ncontent-length: 2\r\n\r\n{}')
+    await closed
+    t.match(text(), /^HTTP\/1\.1 400 /)
+  })
   for (const path of ['/healthz', '/readyz']) {
     t.test(`${path} needs none`, async t => t.equal((await fetch(gateway.url + path)).status, 200))
   }

@@ -7,7 +7,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { tmpdir } from 'node:os'
 import { startFakeInference } from './fake-inference.ts'
-import { eventually, post, rawClient } from './helper.ts'
+import { eventually, post, rawClient, startRawUpstream } from './helper.ts'
 
 type Teardown = { teardown (end: () => unknown): unknown }
 
@@ -93,4 +93,27 @@ t.test('SIGTERM with an endless stream, an idle socket and half a body: cut at t
   await Promise.all([stream.closed, idle.closed, half.closed])
   t.match(stream.text(), /data: \{"error":\{[^\n]*"code":"draining"\}\}\n\n\r\n$/, 'an error event, and no end of the body')
   await upstream.waitFor(request => request.aborted)
+})
+
+t.test('the log: one line for each request, also for one that is turned away; nothing of what the upstream sent', async t => {
+  const upstream = await startRawUpstream(t, socket => { socket.end('SECRETUP garbage\r\n\r\n') })
+  const broken = await startFakeInference({ tokens: 10, breakAfter: 3 })
+  t.teardown(() => broken.close())
+  const garbled = start(t, { INFERENCE_SERVICE_URL: upstream.url, API_KEYS: 'k' })
+  const at = `http://127.0.0.1:${await garbled.port()}`
+  const statuses: number[] = []
+  const chat = async (headers: Record<string, string>) => { statuses.push((await fetch(`${at}/v1/chat/completions`, { method: 'POST', body: '{}', headers })).status) }
+  await chat({})
+  await chat({ 'x-api-key': 'k' })
+  await fetch(`${at}/%`)
+  const lines = () => garbled.output().split('\n').filter(line => /"status":/.test(line)).map(line => JSON.parse(line) as { status: number })
+  await eventually(() => lines().length >= 3, 5000, garbled.output)
+  t.same(statuses, [401, 502])
+  t.same(lines().map(({ status }) => status), [401, 502, 400])
+  t.notMatch(garbled.output(), /SECRETUP/)
+
+  const streaming = start(t, { INFERENCE_SERVICE_URL: broken.url })
+  const client = await rawClient(await streaming.port(), post('/v1/chat/completions', '{"stream":true}'))
+  await client.closed
+  await eventually(() => /"outcome":"broken"[^\n]*"bytesOut":[1-9]\d*/.test(streaming.output()), 5000, streaming.output)
 })

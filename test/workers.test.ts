@@ -91,3 +91,11 @@ t.test('a worker that dies is replaced; the streams of its siblings go on', asyn
   t.equal(await gateway.ended, 0)
   for (const pid of gateway.pids()) t.notOk(isAlive(pid))
 })
+
+t.test('a SIGTERM while a worker starts is not lost', async t => {
+  const gateway = await start(t, {})
+  process.kill(gateway.pids()[0]!, 'SIGKILL')
+  await new Promise(resolve => setTimeout(resolve, 700))
+  gateway.child.kill('SIGTERM')
+  t.equal(await gateway.ended, 0)
+})

@@ -18,11 +18,15 @@ export function ambiguity (request: IncomingMessage): GatewayError | undefined {
     return malformed('Transfer-Encoding can only be `chunked`, and only in HTTP/1.1.')
   }
   let hosts = 0
+  let types = 0
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]!
     if (name.length === 4 && name.toLowerCase() === 'host') hosts++
+    else if (name.length === 12 && name.toLowerCase() === 'content-type') types++
   }
   if (hosts > 1 || (hosts === 0 && httpVersion === '1.1')) return malformed('There must be one Host header.')
+  // Two readers may take two boundaries from them, and find two models.
+  if (types > 1) return malformed('There must be one Content-Type header.')
   if (hosts === 1 && !HOST.test(headers.host!)) return malformed('The Host header is malformed.')
   return undefined
 }

@@ -35,7 +35,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
 /** The built-in endpoints and the operator's own (`PROXY_EXTRA_PATHS`), which are passed on unread. */
 export function listEndpoints (extraPaths: readonly string[]): Endpoint[] {
   const builtIn = new Set(ENDPOINTS.map(endpoint => endpoint.path))
-  const extra = extraPaths
+  const extra = [...new Set(extraPaths)]
     .filter(path => !builtIn.has(path))
     .map((path): Endpoint => ({ path, methods: ['GET', 'POST'], body: 'none' }))
   return [...ENDPOINTS, ...extra]

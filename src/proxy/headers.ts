@@ -38,7 +38,7 @@ type RequestRule = 'pass' | 'drop' | 'via' | 'authorization' | 'x-api-key' | 'co
 const requestRule = remembered((name): RequestRule => {
   if (name === 'via' || name === 'authorization' || name === 'x-api-key' || name === 'content-encoding') return name
   if (FORWARDED.test(name)) return { forwarded: name }
-  return HOP_BY_HOP.has(name) || REQUEST_OWN.has(name) ? 'drop' : 'pass'
+  return HOP_BY_HOP.has(name) || REQUEST_OWN.has(name) || name.startsWith('proxy-') ? 'drop' : 'pass'
 })
 
 interface ResponseRule { readonly name: string, readonly drop: boolean }
@@ -83,11 +83,11 @@ export function upstreamRequestHeaders (headers: RawHeaders, peer: Peer, credent
   const listed = connectionListed(headers)
   const out: RawHeaders = []
   let forwarded = NOTHING_FORWARDED
-  let via = VIA
+  let via = ''
   for (let i = 0; i < headers.length; i += 2) {
     const rule = requestRule(headers[i]!)
     const value = headers[i + 1]!
-    if (rule === 'via') via = `${value}, ${VIA}`
+    if (rule === 'via') via += `${value}, `
     if (rule === 'drop' || rule === 'via' || listed?.has(headers[i]!.toLowerCase())) continue
     if (rule === 'authorization' && (credentials.authorization !== undefined || credentials.stripClientKeys)) continue
     if (rule === 'x-api-key' && credentials.stripClientKeys) continue
@@ -103,7 +103,7 @@ export function upstreamRequestHeaders (headers: RawHeaders, peer: Peer, credent
   }
   if (credentials.authorization !== undefined) out.push('authorization', credentials.authorization)
   appendForwarded(out, forwarded, peer)
-  out.push('via', via, 'x-request-id', requestId)
+  out.push('via', via + VIA, 'x-request-id', requestId)
   return out
 }
 
@@ -168,7 +168,7 @@ export function clientResponseHeaders (raw: Buffer[], own: Record<string, unknow
     }
     if (drop || listed?.has(name) || standing.has(name)) continue
     if (name === 'content-length') hasLength = true
-    else if (name === 'content-type') eventStream = /^text\/event-stream\b/i.test(value)
+    else if (name === 'content-type') eventStream = /^text\/event-stream\s*(;|$)/i.test(value)
     else if (name === 'content-encoding') encoded = value.toLowerCase() !== 'identity'
     if (name === 'vary') vary = vary === undefined ? value : `${vary}, ${value}`
     else if (own[name] === undefined) headers.push(received[i]!, value)

@@ -14,7 +14,8 @@ export interface ActiveModels {
  */
 export function modelPolicy (type: ModelType, models: ActiveModels): (model: string | null | undefined) => GatewayError | undefined {
   return model => {
-    if (model === undefined || model === null) {
+    if (model === null) return new GatewayError('model_not_found', { message: 'The request names a model that is no string.', param: 'model' })
+    if (model === undefined) {
       return new GatewayError('model_not_found', { message: `The request names no model, and there is no default ${type} model.`, param: 'model' })
     }
     if (models.find(model)?.type === type) return undefined

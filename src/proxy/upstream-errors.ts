@@ -18,7 +18,7 @@ const CODES: Record<string, ErrorCode> = {
 /** The client's view of a failed upstream request; the original is its `cause`, for the log. */
 export function upstreamError (cause: Error & { code?: string }, connected: boolean): GatewayError {
   if (!connected) return new GatewayError('upstream_unreachable', { cause })
-  if (cause.code?.startsWith('HPE_')) return new GatewayError('upstream_invalid_response', { cause })
+  if (cause.name === 'HTTPParserError') return new GatewayError('upstream_invalid_response', { cause })
   return new GatewayError(CODES[cause.code ?? ''] ?? 'upstream_failed', { cause })
 }
 

@@ -7,6 +7,9 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+// A folder of its own for the files of large bodies.
+process.env.TMPDIR = mkdtempSync(join(tmpdir(), 'policy-bodies-'))
+
 const TEXT = 'x'.repeat(3_000_000)
 
 t.test('MODEL_POLICY=catalog', async t => {

@@ -38,7 +38,7 @@ t.test('trace headers', async t => {
   })
 
   t.test('a trusted peer', async t => {
-    const { sent, id } = await exchange({ TRUST_PROXY: 'loopback' }, { ...claimed, via: '1.1 edge' })
+    const { sent, id } = await exchange({ TRUST_PROXY: 'loopback' }, { ...claimed, via: '1.1 edge', 'proxy-foo': '1' })
     t.match(sent, {
       'x-forwarded-for': '203.0.113.7, 127.0.0.1',
       'x-forwarded-proto': 'https',
@@ -47,6 +47,7 @@ t.test('trace headers', async t => {
       via: '1.1 edge, 1.1 model-gateway'
     })
     t.match(sent.forwarded, /^for=203\.0\.113\.7, for=127\.0\.0\.1;/)
+    t.equal(sent['proxy-foo'], undefined)
     t.equal(id, 'client-made-1')
     t.equal(sent['x-request-id'], 'client-made-1')
   })
