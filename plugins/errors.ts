@@ -1,9 +1,11 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
 import fp from 'fastify-plugin'
+import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { GatewayError, type ErrorCode } from '../src/errors.ts'
 import { answerClientError, answerOnSocket } from '../src/http/raw-answer.ts'
 import { ambiguity, isPlainTarget } from '../src/http/well-formed.ts'
+import { writeError } from '../src/http/write-error.ts'
 
 // Fastify's and its plugins' codes; the messages are ours, theirs may name internals.
 const CODES: Record<string, ErrorCode> = {
@@ -28,11 +30,23 @@ function toGatewayError (error: FastifyError | GatewayError): GatewayError {
   return new GatewayError(error.statusCode === 400 ? 'bad_request' : 'internal_error', { cause: error })
 }
 
+/** More than this of a refused body is not read to its end, bytes. */
+const READ_TO_THE_END = 65536
+
+/**
+ * Left alone, Node would read and drop the whole body of a request that is refused, to use its connection again.
+ * A chunked body has no say here: its framing may be what is refused.
+ */
+function isUploading ({ complete, headers }: IncomingMessage): boolean {
+  return !complete && Number(headers['content-length']) > READ_TO_THE_END
+}
+
 /** Sends any error in the one shape, with the headers that belong to it. */
 function sendError (error: FastifyError | GatewayError, request: FastifyRequest, reply: FastifyReply): void {
   const known = toGatewayError(error)
   if (known.statusCode >= 500 && known.cause !== undefined) request.log.warn({ err: known.cause }, known.message)
-  reply.code(known.statusCode).headers(known.headers).send(known.toBody())
+  if (isUploading(request.raw)) writeError(reply.hijack().raw, known, { ...request.server.securityHeaders, ...reply.getHeaders() })
+  else reply.code(known.statusCode).headers(known.headers).send(known.toBody())
 }
 
 /** Before routing there are no hooks: what they would add is added here. */

@@ -18,6 +18,14 @@ t.test('with API_KEYS set', async t => {
       t.match(await response.json(), { error: { message: String, type: 'authentication_error', param: null, code: 'invalid_api_key' } })
     })
   }
+  t.test('an upload without a key is not read to its end', async t => {
+    const client = await rawClient(gateway.port, 'POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\ncontent-length: 1000000000\r\n\r\n')
+    const block = Buffer.alloc(65536, 'x')
+    const timer = setInterval(() => { client.socket.write(block) }, 5)
+    await client.closed
+    clearInterval(timer)
+    t.match(client.text(), /^HTTP\/1\.1 401 [^]*connection: close[^]*"code":"invalid_api_key"/i)
+  })
   t.test('a list of types is one type: two readers could take two', async t => {
     const { text, closed } = await rawClient(gateway.port, 'POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\nx-api-key: old-key\r\ncontent-type: application/json\r\nContent-Type: text/plain\r\ncontent-length: 2\r\n\r\n{}')
     await closed
