@@ -145,7 +145,8 @@ test('first-token delay and speed', async t => {
   const whole = performance.now() - began
   t.ok(headers < first, 'headers come before the first token')
   t.ok(first >= 145, `first token after ${first} ms`)
-  t.ok(whole - first >= 95, `five more tokens take 100 ms, took ${whole - first}`)
+  // From the start: a busy machine may have read the first one late.
+  t.ok(whole >= 240, `five more tokens take 100 ms, the whole took ${whole}`)
   const plain = performance.now()
   await post('/v1/chat/completions', ask, { 'x-stand-in-first-token-delay': '100' })
   t.ok(performance.now() - plain >= 95, 'a plain answer waits with its headers')
