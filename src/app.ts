@@ -12,7 +12,7 @@ import keys from '../plugins/keys.ts'
 import proxy from '../plugins/proxy.ts'
 import rateLimit from '../plugins/rate-limit.ts'
 import requestIdHeader from '../plugins/request-id.ts'
-import { logDestination, OneLineLog } from '../plugins/request-log.ts'
+import { logDestination, RequestLog } from '../plugins/request-log.ts'
 import securityHeaders from '../plugins/security-headers.ts'
 import type { Config } from './config.ts'
 import { requestId } from './http/request-id.ts'
@@ -28,10 +28,11 @@ const OPEN_ROUTES = ['/healthz', '/readyz', '/docs', '/docs/*', '/openapi.json',
  */
 export async function buildApp (config: Config): Promise<FastifyInstance> {
   const trust = compileTrust(config.TRUST_PROXY)
+  const requestLog = new RequestLog()
   const app = Fastify({
     ...errorOptions,
     logger: { level: config.LOG_LEVEL, stream: logDestination() },
-    logController: new OneLineLog(),
+    logController: requestLog,
     trustProxy: trust,
     http: {
       // Node wants the headers' limit within the whole request's.
@@ -61,7 +62,7 @@ export async function buildApp (config: Config): Promise<FastifyInstance> {
 
   // behind API_KEYS
   await app.register(catalog, { config })
-  await app.register(proxy, { config, trust })
+  await app.register(proxy, { config, trust, requestLog })
 
   // behind ADMIN_API_KEY
   await app.register(admin, { key: config.ADMIN_API_KEY })

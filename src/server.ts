@@ -1,5 +1,6 @@
 import cluster from 'node:cluster'
 import { Server as NetServer } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import { buildApp } from './app.ts'
 import { ConfigError, EX_CONFIG, loadConfig, type Config } from './config.ts'
@@ -35,6 +36,8 @@ export async function serve (environment: NodeJS.ProcessEnv): Promise<string> {
     // close() alone waits for ever on an endless stream, a silent connection or half a body.
     app.server.closeAllConnections()
     await closed
+    // The log lines of what was cut just now.
+    await setImmediate()
     process.exit(0)
   }
   for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => stop(cluster.isWorker ? 'leaving' : 'refusing'))

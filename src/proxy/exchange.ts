@@ -40,8 +40,8 @@ export interface ExchangeRequest {
   /** The request's body as the upstream shall read it: the request itself, or its decoded form. */
   readonly body: Readable
   readonly scanner: ModelScanner | undefined
-  /** The policy on models: the refusal of a model that may not be used, before anything is sent. Absent: any may. */
-  readonly refuseModel?: (model: string | null | undefined) => GatewayError | undefined
+  /** The policy on models: the refusal of a model that may not be used, before anything is sent. Undefined: any may. */
+  readonly refuseModel: ((model: string | null | undefined) => GatewayError | undefined) | undefined
   /** Path and query upstream. */
   readonly path: string
   /** Without framing headers. */
