@@ -6,6 +6,7 @@ import { GatewayError, type ErrorCode } from '../src/errors.ts'
 import { answerClientError, answerOnSocket } from '../src/http/raw-answer.ts'
 import { ambiguity, isPlainTarget } from '../src/http/well-formed.ts'
 import { writeError } from '../src/http/write-error.ts'
+import type { RequestLog } from './request-log.ts'
 
 // Fastify's and its plugins' codes; the messages are ours, theirs may name internals.
 const CODES: Record<string, ErrorCode> = {
@@ -49,20 +50,20 @@ function sendError (error: FastifyError | GatewayError, request: FastifyRequest,
   else reply.code(known.statusCode).headers(known.headers).send(known.toBody())
 }
 
-/** Before routing there are no hooks: what they would add is added here. */
-function refuseUnrouted (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
-  reply.header('x-request-id', request.id)
-  sendError(error, request, reply)
-  request.log.info({ method: request.method, status: reply.statusCode }, 'answered')
-}
-
 /** The doors that stand before routing, as options of the Fastify instance. */
-export const errorOptions = {
-  frameworkErrors: refuseUnrouted as never,
-  clientErrorHandler: answerClientError as never,
-  // The built-in answer while closing is not in the error shape; plugins/drain.ts has its own.
-  return503OnClosing: false
-} satisfies FastifyServerOptions
+export function errorOptions (requestLog: RequestLog) {
+  return {
+    frameworkErrors: ((error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
+      // Before routing there are no hooks: what they would add is added here.
+      reply.header('x-request-id', request.id)
+      sendError(error, request, reply)
+      requestLog.add(request.log, 'info', { method: request.method, status: reply.statusCode }, 'answered')
+    }) as never,
+    clientErrorHandler: answerClientError as never,
+    // The built-in answer while closing is not in the error shape; plugins/drain.ts has its own.
+    return503OnClosing: false
+  } satisfies FastifyServerOptions
+}
 
 /**
  * One error shape from every door: thrown errors, unknown routes and methods,

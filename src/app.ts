@@ -15,7 +15,7 @@ import requestIdHeader from '../plugins/request-id.ts'
 import { logDestination, RequestLog } from '../plugins/request-log.ts'
 import securityHeaders from '../plugins/security-headers.ts'
 import type { Config } from './config.ts'
-import { requestId } from './http/request-id.ts'
+import { requestIds } from './http/request-id.ts'
 import { compileTrust } from './http/trust.ts'
 import { listEndpoints } from './proxy/endpoints.ts'
 
@@ -29,8 +29,9 @@ const OPEN_ROUTES = ['/healthz', '/readyz', '/docs', '/docs/*', '/openapi.json',
 export async function buildApp (config: Config): Promise<FastifyInstance> {
   const trust = compileTrust(config.TRUST_PROXY)
   const requestLog = new RequestLog()
+  const requestId = requestIds()
   const app = Fastify({
-    ...errorOptions,
+    ...errorOptions(requestLog),
     logger: { level: config.LOG_LEVEL, stream: logDestination() },
     logController: requestLog,
     trustProxy: trust,

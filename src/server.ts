@@ -8,6 +8,12 @@ import { LEAVING, REFUSE, superviseWorkers, workerCount } from './workers.ts'
 
 /** How often a draining process looks whether its last answer has gone out, milliseconds. */
 const DRAIN_POLL = 20
+/**
+ * Connections that may wait to be taken, as far as the system allows that many.
+ * With Node's 511, the rest of a burst is turned away unseen, and its clients
+ * try again a second later.
+ */
+const BACKLOG = 4096
 /** How long an ending gateway's connections must have been unused before they are cut, milliseconds. */
 const QUIET = 500
 
@@ -44,7 +50,7 @@ export async function serve (environment: NodeJS.ProcessEnv): Promise<string> {
   process.on('message', message => { if (message === REFUSE) stop('refusing') })
 
   try {
-    return await app.listen({ host: config.HOST, port: config.PORT })
+    return await app.listen({ host: config.HOST, port: config.PORT, backlog: BACKLOG })
   } catch (error) {
     return exit(1, [`Cannot listen on ${config.HOST}:${config.PORT}: ${listenProblem(error as NodeJS.ErrnoException)}`])
   }

@@ -86,13 +86,13 @@ export class Intake {
 
   /** Nothing more is wanted of the body. */
   stop (): void {
+    if (!this.#ended) this.#source.removeAllListeners('data')
     this.#ended = true
     this.#held = []
     this.#upload = undefined
     this.#isWritten = undefined
     this.#passed = []
     this.#spool?.dispose()
-    this.#source.removeAllListeners('data')
   }
 
   #onData (chunk: Buffer): void {
