@@ -1,7 +1,7 @@
 // The catalog behind each source: what the list says while the source is not
 // there yet, slow, lying or gone, and that it catches up by itself.
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -211,7 +211,8 @@ t.test('a database that goes away and comes back, also over a restart', { skip: 
   await app.catalog.edited()
   const expected = [...BUILT_IN_IDS.slice(0, 3), 'kept', ...BUILT_IN_IDS.slice(3)]
   t.same((await list(url)).ids, expected)
-  while (!readFileSync(environment.CATALOG_SNAPSHOT_FILE, 'utf8').includes('"kept"')) await delay(10)
+  // Written behind the answer: at first it is not there.
+  while (!existsSync(environment.CATALOG_SNAPSHOT_FILE) || !readFileSync(environment.CATALOG_SNAPSHOT_FILE, 'utf8').includes('"kept"')) await delay(10)
 
   await wire.cut()
   for (let i = 0; i < 20; i++) t.same((await list(url)).ids, expected)
