@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { GatewayError } from '../src/errors.ts'
 import { writeError } from '../src/http/write-error.ts'
 
+/** What `app.ts` supplies. */
 export interface ExpectOptions {
   /** Bodies said to be larger are refused: they are not asked for. */
   bodyLimit: number

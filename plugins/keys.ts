@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 import { GatewayError } from '../src/errors.ts'
 import { KeySet, presentedKey } from '../src/http/keys.ts'
 
+/** What `app.ts` supplies. */
 export interface KeysOptions {
   /** The keys that open the gateway; none: it is open to all. */
   keys: readonly string[]

@@ -22,6 +22,7 @@ declare module 'fastify' {
   }
 }
 
+/** What `app.ts` supplies. */
 export interface ProxyOptions {
   config: Config
   trust: Trust

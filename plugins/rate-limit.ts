@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto'
 import { GatewayError } from '../src/errors.ts'
 import { presentedKey } from '../src/http/keys.ts'
 
+/** What `app.ts` supplies. */
 export interface RateLimitOptions {
   /** Requests in a minute, for each key, or each address where none is presented. 0: no limit. */
   perMinute: number

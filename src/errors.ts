@@ -14,6 +14,7 @@ export const ErrorSchema = Type.Object({
   description: 'Every error of the gateway has this shape.',
   examples: [{ error: { message: 'The model \'gpt-x\' does not exist.', type: 'invalid_request_error', param: 'id', code: 'model_not_found' } }]
 })
+/** The body of every error answer. */
 export type ErrorBody = Static<typeof ErrorSchema>
 
 const invalid = 'invalid_request_error'
@@ -56,8 +57,10 @@ export const ERRORS = {
   upstream_timeout: [504, upstream, 'The inference service did not answer in time.']
 } as const satisfies Record<string, readonly [status: number, type: string, message: string]>
 
+/** A row of the table of errors: what `error.code` can say. */
 export type ErrorCode = keyof typeof ERRORS
 
+/** What one error says beyond its row of the table. */
 export interface GatewayErrorOptions {
   /** What is wrong, for a stranger. Default: the table's message. */
   message?: string

@@ -42,6 +42,7 @@ export const ModelSchema = Type.Object({
   description: 'A model. Fields that are not known are left out.',
   examples: [{ id: 'gemini-1.5-flash', name: 'Gemini 1.5 Flash', description: 'Fast and efficient for most tasks', type: 'chat', contextLength: 1048576, createdAt: DEFAULT_CREATED_AT }]
 })
+/** A model as the catalog knows it. */
 export type Model = Static<typeof ModelSchema>
 
 /** A model as somebody curates it: one that is not active stays out of the catalog. */
@@ -61,6 +62,7 @@ export const ModelListSchema = Type.Array(Type.Union([ChatItemSchema, MediaItemS
     { id: 'sdxl', name: 'Stable Diffusion XL', description: 'High-quality image generation', provider: 'StabilityAI' }
   ]]
 })
+/** The list as `GET /v1/models` sends it. */
 export type ModelList = Static<typeof ModelListSchema>
 
 /** A model in the shape of OpenAI's API, with the context length under both names that clients read. */
@@ -77,6 +79,7 @@ export const OpenAIModelSchema = Type.Object({
   additionalProperties: false,
   examples: [{ id: 'gemini-1.5-flash', object: 'model', created: 1746057600, owned_by: 'model-gateway', name: 'Gemini 1.5 Flash', description: 'Fast and efficient for most tasks', context_length: 1048576, max_model_len: 1048576 }]
 })
+/** A model as OpenAI clients read it. */
 export type OpenAIModel = Static<typeof OpenAIModelSchema>
 
 /** `GET /openai/v1/models`. */
@@ -84,6 +87,7 @@ export const OpenAIModelListSchema = Type.Object({
   object: Type.Literal('list'),
   data: Type.Array(OpenAIModelSchema)
 }, { additionalProperties: false })
+/** The list as `GET /openai/v1/models` sends it. */
 export type OpenAIModelList = Static<typeof OpenAIModelListSchema>
 
 /**

@@ -11,6 +11,7 @@ export const CatalogFileItemSchema = Type.Object({
   ...fields,
   isActive: Type.Optional(Type.Boolean({ description: 'A model that is not active stays out of the catalog. Default: true.' }))
 }, { additionalProperties: false })
+/** A model in a catalog file. */
 export type CatalogFileItem = Static<typeof CatalogFileItemSchema>
 
 const items = (description: string) => Type.Optional(Type.Array(CatalogFileItemSchema, { description }))
@@ -25,6 +26,7 @@ export const CatalogFileSchema = Type.Object({
   description: 'A whole catalog, in the format of `CATALOG_FILE`.',
   examples: [{ chat: [{ id: 'gemini-1.5-flash', name: 'Gemini 1.5 Flash', description: 'Fast and efficient for most tasks', contextLength: 1048576 }], image: [{ id: 'sdxl', name: 'Stable Diffusion XL', description: 'High-quality image generation', provider: 'StabilityAI' }] }]
 })
+/** The content of `CATALOG_FILE`. */
 export type CatalogFile = Static<typeof CatalogFileSchema>
 
 /** The catalog of a gateway to which nobody has given one. */

@@ -1,5 +1,6 @@
 import { GatewayError } from '../errors.ts'
 
+/** The cap on requests in flight, and the queue before it. */
 export interface AdmissionSettings {
   readonly maxConcurrent: number
   readonly maxQueued: number

@@ -2,6 +2,7 @@ import { Client, buildConnector } from 'undici'
 import type { Socket } from 'node:net'
 import { InformationalFilter } from './informational.ts'
 
+/** Where connections go, and whom they trust. */
 export interface ConnectionSettings {
   readonly origin: string
   /** PEM certificates of the authorities to trust; absent: the built-in ones. */

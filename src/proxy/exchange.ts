@@ -51,6 +51,7 @@ export interface ExchangeRequest {
 /** How an exchange ended, for the log. */
 export type Outcome = 'complete' | 'refused' | 'client-left' | 'broken'
 
+/** What an {@link Exchange} tells whoever began it. */
 export interface ExchangeListener {
   /** The answer begins: the headers of the gateway's own for it (CORS, request id). */
   onAnswer (exchange: Exchange): Record<string, unknown>

@@ -5,6 +5,7 @@ import { Connections, type ConnectionSettings } from './connections.ts'
 import { Exchange, type ExchangeLimits, type ExchangeListener, type ExchangeRequest, type ExchangeServices } from './exchange.ts'
 import { Exchanges } from './exchanges.ts'
 
+/** What a {@link Forwarder} is made from. */
 export interface ForwarderSettings {
   readonly admission: AdmissionSettings
   readonly connections: ConnectionSettings

@@ -21,6 +21,7 @@ export interface IntakeListener {
   onBodyError (error: GatewayError): void
 }
 
+/** How a request body is to be read. */
 export interface IntakeOptions {
   readonly scanner: ModelScanner | undefined
   /** Largest body in bytes, as decoded. */

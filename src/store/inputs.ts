@@ -29,6 +29,7 @@ export const NewModelSchema = Type.Object({ id, ...settable }, {
   description: '`description` is empty and `isActive` is true where they are left out.',
   examples: [{ id: 'org/model', name: 'Model', description: 'A model', type: 'chat', contextLength: 131072 }]
 })
+/** The body of a request that makes a model. */
 export type NewModel = Static<typeof NewModelSchema>
 
 /** What replaces a model: a record as it was read may come back whole. */
@@ -43,6 +44,7 @@ export const ModelReplacementSchema = Type.Object({
   description: 'Fields that are left out are emptied. `id` must be the one in the path; the dates are the gateway\'s own and are not read.',
   examples: [{ name: 'Model', description: 'A better description', type: 'chat', contextLength: 131072, isActive: true }]
 })
+/** The body of a request that replaces a model. */
 export type ModelReplacement = Static<typeof ModelReplacementSchema>
 
 /** A JSON Merge Patch (RFC 7396): its result is checked as a {@link ModelReplacementSchema}. */
