@@ -82,7 +82,7 @@ t.test('SIGTERM with a live stream: it is delivered whole, new requests are turn
 t.test('SIGTERM with an endless stream, an idle socket and half a body: cut at the end of the grace', async t => {
   const upstream = await startFakeInference({ tokens: 1_000_000, tokensPerSecond: 50 })
   t.teardown(() => upstream.close())
-  const { child, ended, port } = start(t, { INFERENCE_SERVICE_URL: upstream.url, SHUTDOWN_GRACE: '0.5' })
+  const { child, ended, port, output } = start(t, { INFERENCE_SERVICE_URL: upstream.url, SHUTDOWN_GRACE: '0.5' })
   const at = await port()
   const stream = await rawClient(at, post('/v1/chat/completions', '{"stream":true}'))
   const idle = await rawClient(at)
@@ -93,6 +93,8 @@ t.test('SIGTERM with an endless stream, an idle socket and half a body: cut at t
   await Promise.all([stream.closed, idle.closed, half.closed])
   t.match(stream.text(), /data: \{"error":\{[^\n]*"code":"draining"\}\}\n\n\r\n$/, 'an error event, and no end of the body')
   await upstream.waitFor(request => request.aborted)
+  const lines = output().split('\n').filter(line => /"outcome":/.test(line)).map(line => JSON.parse(line).outcome as string)
+  t.same(lines.sort(), ['broken', 'refused'], 'what was cut has its log lines')
 })
 
 t.test('the log: one line for each request, also for one that is turned away; nothing of what the upstream sent', async t => {
