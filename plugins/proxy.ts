@@ -106,7 +106,6 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
         await scope.register(httpProxy, {
           upstream: origin,
           prefix,
-          rewritePrefix: basePath,
           routes,
           httpMethods: [method],
           preHandler: (request, reply) => forward(byRoute.get(request.routeOptions.url!)!, request as FastifyRequest, reply as FastifyReply)

@@ -15,6 +15,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { seededRandom } from '../test/random.ts'
 
 const { values } = parseArgs({ options: { seconds: { type: 'string', default: '600' }, seed: { type: 'string', default: String(Date.now() % 1_000_000) } } })
 const seconds = Number(values.seconds)
@@ -32,14 +33,7 @@ const GRACE = 2000
 /** Seconds that a silent upstream is waited for. */
 const FIRST_BYTE = 1
 
-// Mulberry32.
-let state = seed
-function random (): number {
-  state = (state + 0x6d2b79f5) | 0
-  let x = Math.imul(state ^ (state >>> 15), 1 | state)
-  x = (x + Math.imul(x ^ (x >>> 7), 61 | x)) ^ x
-  return ((x ^ (x >>> 14)) >>> 0) / 4294967296
-}
+const random = seededRandom(seed)
 const below = (limit: number) => Math.floor(random() * limit)
 const pick = <T>(items: readonly T[]): T => items[below(items.length)]!
 

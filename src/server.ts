@@ -13,7 +13,7 @@ const DRAIN_POLL = 20
  * With Node's 511, the rest of a burst is turned away unseen, and its clients
  * try again a second later.
  */
-const BACKLOG = 4096
+const PENDING_CONNECTIONS = 4096
 /** How long an ending gateway's connections must have been unused before they are cut, milliseconds. */
 const QUIET = 500
 
@@ -50,7 +50,7 @@ export async function serve (environment: NodeJS.ProcessEnv): Promise<string> {
   process.on('message', message => { if (message === REFUSE) stop('refusing') })
 
   try {
-    return await app.listen({ host: config.HOST, port: config.PORT, backlog: BACKLOG })
+    return await app.listen({ host: config.HOST, port: config.PORT, backlog: PENDING_CONNECTIONS })
   } catch (error) {
     return exit(1, [`Cannot listen on ${config.HOST}:${config.PORT}: ${listenProblem(error as NodeJS.ErrnoException)}`])
   }

@@ -43,8 +43,7 @@ const AMBIGUOUS = /\/\/|\/\.\.?(\/|$)|[\x00-\x1f\x7f\\]|%[\da-f]{2}/i
 
 /** Whether a request target is a path that all software reads alike: not absolute, no dot segments, nothing encoded twice. */
 export function isPlainTarget (target: string): boolean {
-  const query = target.indexOf('?')
-  const path = query === -1 ? target : target.slice(0, query)
+  const path = target.split('?', 1)[0]!
   if (path[0] !== '/' || path.includes('#')) return false
   try {
     return !AMBIGUOUS.test(path.includes('%') ? decodeURIComponent(path) : path)

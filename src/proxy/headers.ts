@@ -113,10 +113,6 @@ const NOTHING_FORWARDED = new Map<string, string>()
 function appendForwarded (out: RawHeaders, received: Map<string, string>, { address, protocol, host }: Peer): void {
   const node = address.includes(':') ? `"[${address}]"` : address
   const element = `for=${node};host=${quoted(host)};proto=${protocol}`
-  if (received === NOTHING_FORWARDED) {
-    out.push('forwarded', element, 'x-forwarded-for', address, 'x-forwarded-host', host, 'x-forwarded-proto', protocol)
-    return
-  }
   const append = (name: string, own: string) => { out.push(name, received.has(name) ? `${received.get(name)}, ${own}` : own) }
   append('forwarded', element)
   append('x-forwarded-for', address)

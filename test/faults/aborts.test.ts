@@ -4,20 +4,14 @@ import t from 'tap'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { connect, type Socket } from 'node:net'
+import { seededRandom } from '../random.ts'
 import { backAtRest, descriptors, eventually, post, startRig, type Rig } from './helper.ts'
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
 
 const seed = Number(process.env.SEED ?? 1)
-let state = seed
-/** Mulberry32: the same moments for the same seed. */
-function random (): number {
-  state = (state + 0x6d2b79f5) | 0
-  let x = Math.imul(state ^ (state >>> 15), 1 | state)
-  x = (x + Math.imul(x ^ (x >>> 7), 61 | x)) ^ x
-  return ((x ^ (x >>> 14)) >>> 0) / 4294967296
-}
+const random = seededRandom(seed)
 const below = (limit: number) => Math.floor(random() * limit)
 
 const REQUESTS = [
