@@ -57,7 +57,7 @@ export function errorOptions (requestLog: RequestLog) {
       // Before routing there are no hooks: what they would add is added here.
       reply.header('x-request-id', request.id)
       sendError(error, request, reply)
-      requestLog.add(request.log, 'info', { method: request.method, status: reply.statusCode }, 'answered')
+      requestLog.add('info', { reqId: request.id, method: request.method, status: reply.statusCode, msg: 'answered' })
     }) as never,
     clientErrorHandler: answerClientError as never,
     // The built-in answer while closing is not in the error shape; plugins/drain.ts has its own.

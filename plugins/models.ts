@@ -8,11 +8,14 @@ import { matchesWeakly } from '../src/catalog/etag.ts'
 import { ChatItemSchema, MediaItemSchema, MODEL_TYPES, ModelListSchema, ModelSchema, ModelTypeSchema, OpenAIModelListSchema, OpenAIModelSchema } from '../src/catalog/models.ts'
 import { render, type Rendering, type Renderings } from '../src/catalog/renderings.ts'
 import { ErrorSchema, GatewayError } from '../src/errors.ts'
+import { Answer, StandingHeaders } from '../src/http/answer.ts'
 
 /** What the catalog plugin supplies. */
 export interface ModelsOptions {
   /** Whether answers are for the holder of a key only. */
   keyed: boolean
+  /** Milliseconds that a client may take none of what it is owed. */
+  clientStall: number
 }
 
 const tags = ['models']
@@ -21,26 +24,31 @@ const ListQuery = Type.Object({ type: Type.Optional(ModelTypeSchema) })
 const notModified = Type.Null({ description: 'The copy whose tag stands in `If-None-Match` is current.' })
 
 /** The routes that tell clients which models there are. Needs `catalog`. */
-export async function modelsRoutes (scope: FastifyInstance, { keyed }: ModelsOptions): Promise<void> {
+export async function modelsRoutes (scope: FastifyInstance, { keyed, clientStall }: ModelsOptions): Promise<void> {
   const app = scope.withTypeProvider<TypeBoxTypeProvider>().setValidatorCompiler(TypeBoxValidatorCompiler)
   // Only in this scope: at the root the plugin answers 304 to any route whose
   // tag it has seen. It is not told our tags (`reply.etag()`) for the same
-  // reason: it would go on answering 304 to the one from before an edit.
+  // reason: it would go on answering 304 to the one from before an edit. It
+  // marks errors `no-store`; the models' own answers carry their headers ready-made.
   const cacheControl = keyed ? 'private, no-cache' : 'no-cache'
   await app.register(caching, { privacy: cacheControl })
 
-  let freshness = freshnessHeaders(app.catalog)
+  const standing = () => standingHeaders(app.catalog, { 'cache-control': cacheControl, ...app.securityHeaders })
+  let ready = standing()
+  /**
+   * Past `reply.send`, whose hooks would set these headers one by one for Node to
+   * check and join them again: that took 13 of 50 µs.
+   */
   function answer (request: FastifyRequest, reply: FastifyReply, { body, tag }: Rendering): void {
     const now = Date.now()
-    if (now >= freshness.until) freshness = freshnessHeaders(app.catalog, now)
-    reply.headers(freshness.headers).header('etag', tag)
+    if (now >= ready.until) ready = standing()
     app.catalog.touch(now)
-    if (matchesWeakly(request.headers['if-none-match'], tag)) {
-      // Left to itself the plugin marks a 304 `no-store`, and the client would drop its copy.
-      reply.code(304).header('cache-control', cacheControl).send()
-      return
-    }
-    reply.header('content-type', 'application/json; charset=utf-8').send(body)
+    const headers = ['etag', tag]
+    const own = reply.getHeaders()
+    for (const name in own) headers.push(name, String(own[name]))
+    const answer = new Answer(reply.hijack().raw, clientStall)
+    if (matchesWeakly(request.headers['if-none-match'], tag)) answer.send(304, 'Not Modified', headers, ready.headers)
+    else answer.send(200, 'OK', [...headers, 'content-type', 'application/json; charset=utf-8', 'content-length', String(body.length)], ready.headers, body)
   }
 
   let renderings: Renderings
@@ -58,7 +66,7 @@ export async function modelsRoutes (scope: FastifyInstance, { keyed }: ModelsOpt
     }
     const update = () => {
       renderings = render(app.catalog.list(), serializers)
-      freshness = freshnessHeaders(app.catalog)
+      ready = standing()
     }
     app.catalog.onChange(update)
     update()
@@ -118,12 +126,12 @@ function unknownModel (id: string): never {
   throw new GatewayError('model_not_found', { message: `The model '${id}' does not exist.`, param: 'id' })
 }
 
-/** `Age` and `Cache-Status` (RFC 9211), which hold for a second. */
-function freshnessHeaders (catalog: Catalog, now = Date.now()): { headers: Record<string, string>, until: number } {
+/** The headers of every answer, with `Age` and `Cache-Status` (RFC 9211), which hold for a second. */
+function standingHeaders (catalog: Catalog, fixed: Readonly<Record<string, string>>, now = Date.now()): { headers: StandingHeaders, until: number } {
   const { origin, age, ttl } = catalog.freshness(now)
   const status = `model-gateway; hit${ttl === undefined ? '' : `; ttl=${ttl}`}; detail=${origin}`
   return {
-    headers: { 'cache-status': status, ...(age !== undefined && { age: String(age) }) },
+    headers: new StandingHeaders({ 'cache-status': status, ...(age !== undefined && { age: String(age) }), ...fixed }),
     until: now + 1000
   }
 }

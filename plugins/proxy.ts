@@ -149,9 +149,9 @@ class ProxiedReply implements ExchangeListener {
   }
 
   onEnd (exchange: Exchange, outcome: Outcome, error?: GatewayError): void {
-    const { request, log, elapsedTime } = this.#reply as FastifyReply & { request: FastifyRequest }
-    // What is undefined is not written.
-    const fields = {
+    const { request, elapsedTime } = this.#reply as FastifyReply & { request: FastifyRequest }
+    this.#requestLog.add(error === undefined ? 'info' : 'warn', {
+      reqId: request.id,
       outcome,
       method: request.method,
       path: request.routeOptions.url,
@@ -161,9 +161,8 @@ class ProxiedReply implements ExchangeListener {
       firstByteMs: exchange.firstByteTime === undefined ? undefined : logged(exchange.firstByteTime),
       durationMs: logged(elapsedTime),
       error: error?.code,
-      cause: described(error?.cause)
-    }
-    if (error === undefined) this.#requestLog.add(log, 'info', fields, 'proxied')
-    else this.#requestLog.add(log, 'warn', fields, error.message)
+      cause: described(error?.cause),
+      msg: error === undefined ? 'proxied' : error.message
+    })
   }
 }

@@ -1,5 +1,6 @@
-import { LogController, type FastifyBaseLogger, type FastifyReply, type FastifyRequest } from 'fastify'
+import { LogController, type FastifyReply, type FastifyRequest } from 'fastify'
 import cluster from 'node:cluster'
+import { hostname } from 'node:os'
 import pino from 'pino'
 
 declare module 'fastify' {
@@ -33,41 +34,66 @@ export function logged (milliseconds: number): number {
   return Math.round(milliseconds * 1000) / 1000
 }
 
-type Level = 'info' | 'warn' | 'error'
-interface Line { readonly log: FastifyBaseLogger, readonly level: Level, readonly fields: object, readonly message: string }
+/** What a line says beside its level, its time and its process; what is undefined is not written. */
+interface Fields {
+  readonly reqId: string
+  readonly msg: string
+  readonly [name: string]: unknown
+}
+
+const LEVELS = pino.levels.values as Record<'info' | 'warn' | 'error', number>
+/** What pino writes behind the time of its own lines. */
+const PROCESS = `"pid":${process.pid},"hostname":${JSON.stringify(hostname())}`
 
 /**
  * One line for each answered request, in place of Fastify's two. Proxied ones
  * have a line of their own (plugins/proxy.ts), which is also written where no
  * answer was finished.
  *
- * The lines of one turn of the event loop are formatted together at its end:
- * one by one, each between other work, they took 6 µs where they take 3.
+ * The lines are shaped as pino's, among which they stand. The lines of one turn
+ * of the event loop are formatted together at its end, by V8's own serialiser:
+ * through pino, line by line, a chat request took 87 µs where it takes 79.
  */
 export class RequestLog extends LogController {
-  #lines: Line[] = []
-  readonly #format = () => {
-    const lines = this.#lines
-    this.#lines = []
-    for (const { log, level, fields, message } of lines) log[level](fields, message)
+  readonly #destination: pino.DestinationStream
+  readonly #lowest: number
+  #lines: { readonly level: number, readonly fields: Fields }[] = []
+
+  /** @param level the lowest that is written */
+  constructor (destination: pino.DestinationStream, level: string) {
+    super()
+    this.#destination = destination
+    this.#lowest = pino.levels.values[level] ?? Infinity
   }
 
   /** Writes a line by the end of this turn. */
-  add (log: FastifyBaseLogger, level: Level, fields: object, message: string): void {
-    if (this.#lines.push({ log, level, fields, message }) === 1) setImmediate(this.#format)
+  add (level: keyof typeof LEVELS, fields: Fields): void {
+    if (LEVELS[level] < this.#lowest) return
+    if (this.#lines.push({ level: LEVELS[level], fields }) === 1) setImmediate(this.#write)
+  }
+
+  readonly #write = () => {
+    const lines = this.#lines
+    this.#lines = []
+    const now = Date.now()
+    let text = ''
+    for (const { level, fields } of lines) text += `{"level":${level},"time":${now},${PROCESS},${JSON.stringify(fields).slice(1)}\n`
+    this.#destination.write(text)
   }
 
   override incomingRequest (): void {}
 
   override requestCompleted (error: Error | null | undefined, request: FastifyRequest, reply: FastifyReply): void {
     if (reply.ownLog) return
-    const fields = {
+    const broken = error instanceof Error
+    this.add(broken ? 'error' : 'info', {
+      reqId: request.id,
       method: request.method,
       path: request.routeOptions.url ?? request.url.split('?', 1)[0],
       status: reply.statusCode,
-      durationMs: logged(reply.elapsedTime)
-    }
-    if (error instanceof Error) this.add(reply.log, 'error', { ...fields, err: error }, 'answer broke off')
-    else this.add(reply.log, 'info', fields, 'answered')
+      durationMs: logged(reply.elapsedTime),
+      err: broken ? pino.stdSerializers.err(error) : undefined,
+      msg: broken ? 'answer broke off' : 'answered'
+    })
   }
 }

@@ -28,11 +28,12 @@ const OPEN_ROUTES = ['/healthz', '/readyz', '/docs', '/docs/*', '/openapi.json',
  */
 export async function buildApp (config: Config): Promise<FastifyInstance> {
   const trust = compileTrust(config.TRUST_PROXY)
-  const requestLog = new RequestLog()
+  const logs = logDestination()
+  const requestLog = new RequestLog(logs, config.LOG_LEVEL)
   const requestId = requestIds()
   const app = Fastify({
     ...errorOptions(requestLog),
-    logger: { level: config.LOG_LEVEL, stream: logDestination() },
+    logger: { level: config.LOG_LEVEL, stream: logs },
     logController: requestLog,
     trustProxy: trust,
     http: {

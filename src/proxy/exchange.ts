@@ -1,14 +1,14 @@
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import { GatewayError } from '../errors.ts'
+import { Answer, type RawHeaders, type StandingHeaders } from '../http/answer.ts'
 import { lingeringClose } from '../http/lingering-close.ts'
 import type { ModelScanner } from '../body/scanner.ts'
 import type { Spool } from '../body/spool.ts'
 import type { Admission } from './admission.ts'
-import { Answer, type StandingHeaders } from './answer.ts'
 import type { Connection, Connections } from './connections.ts'
 import type { Exchanges, Timed } from './exchanges.ts'
-import { clientResponseHeaders, clientTrailers, type RawHeaders, type ResponseFacts } from './headers.ts'
+import { clientResponseHeaders, clientTrailers, type ResponseFacts } from './headers.ts'
 import { Intake, type IntakeListener } from './intake.ts'
 import { EventBoundary } from './sse.ts'
 import { isTransientConnectError, upstreamError } from './upstream-errors.ts'
@@ -69,10 +69,8 @@ const CONNECT_BACKOFF = [50, 200]
 const kExchange = Symbol('exchange')
 type Carrier = ServerResponse & { [kExchange]?: Exchange }
 
-// Shared by all exchanges, so that a request makes no closures for them.
+// Shared by all exchanges, so that a request makes no closure for it.
 function onClose (this: Carrier): void { this[kExchange]?.onClientClose() }
-function onStall (this: Carrier): void { this[kExchange]?.onClientStall() }
-function flushHead (exchange: Exchange): void { exchange.flushHead() }
 
 /**
  * One request's way to the inference service and back: intake, admission,
@@ -232,7 +230,7 @@ export class Exchange implements IntakeListener, Timed {
     this.upstreamStatus = status
     this.#resumeUpstream = resume
     let facts: ResponseFacts
-    const answer = new Answer(this.exchange.response)
+    const answer = new Answer(this.exchange.response, this.#services.limits.clientStall)
     try {
       const own = this.#listener.onAnswer(this)
       // An answer that comes before the upload's end may end before it, too.
@@ -247,7 +245,7 @@ export class Exchange implements IntakeListener, Timed {
     }
     if (status === 304) {
       // It has no body, but undici takes its Content-Length for one that is missing.
-      this.exchange.response.end()
+      answer.end()
       this.#end('complete')
       return false
     }
@@ -257,8 +255,6 @@ export class Exchange implements IntakeListener, Timed {
     this.#hasLength = facts.hasLength
     if (facts.eventStream) this.#boundary = new EventBoundary()
     this.#arm(this.#services.limits.idle)
-    // The head goes out with the first bytes where they are here already, else at once on its own.
-    process.nextTick(flushHead, this)
     return true
   }
 
@@ -287,10 +283,12 @@ export class Exchange implements IntakeListener, Timed {
       this.#services.connections.release(connection)
     }
     if (trailers.length > 0) response.addTrailers(clientTrailers(trailers))
-    if (request.complete) response.end()
-    else lingeringClose(request, response)
-    // The upstream is done; what is left is the reader's, and it may stop reading too.
-    if (response.writableLength > 0) this.#limitReader()
+    if (request.complete) this.#answer!.end()
+    else {
+      this.#answer!.flush()
+      lingeringClose(request, response)
+      if (response.writableLength > 0) this.#answer!.limitReader()
+    }
     this.#end('complete')
   }
 
@@ -310,10 +308,6 @@ export class Exchange implements IntakeListener, Timed {
 
   // ---- the client's side
 
-  flushHead (): void {
-    if (this.#phase === 'streaming') this.#answer!.flush()
-  }
-
   onClientClose (): void {
     if (this.#phase === 'ended') return
     this.#end('client-left')
@@ -326,21 +320,10 @@ export class Exchange implements IntakeListener, Timed {
     this.#resumeUpstream!()
   }
 
-  onClientStall (): void {
-    this.exchange.request.socket.destroy()
-  }
-
   #awaitReader (): void {
     this.deadline = Infinity
     this.#answer!.onceDrained(() => this.onClientDrain())
-    this.#limitReader()
-  }
-
-  // The socket's own timer: it sees a slow reader's progress inside one large write.
-  #limitReader (): void {
-    const { response } = this.exchange
-    response.setTimeout(this.#services.limits.clientStall)
-    if (response.listenerCount('timeout') === 0) response.on('timeout', onStall)
+    this.#answer!.limitReader()
   }
 
   // ---- time limits
@@ -378,6 +361,7 @@ export class Exchange implements IntakeListener, Timed {
   #break (error: GatewayError): void {
     const { response } = this.exchange
     this.#end('broken', error)
+    this.#answer!.flush()
     if (this.#boundary !== undefined && !this.#hasLength) response.write(this.#boundary.closing(error))
     // Pipelined behind another answer, which must not be cut: wait for its turn, and for what it has to send by then.
     if (response.socket === null) response.once('socket', () => setImmediate(() => this.#cutShort()))
@@ -393,7 +377,7 @@ export class Exchange implements IntakeListener, Timed {
     }
     // What was written still goes out, to a reader that takes it; the length falls short, or the last chunk is missing.
     response.flushHeaders()
-    this.#limitReader()
+    this.#answer!.limitReader()
     socket.destroySoon()
   }
 

@@ -1,6 +1,6 @@
 import { GatewayError } from '../errors.ts'
+import { StandingHeaders } from '../http/answer.ts'
 import { Admission, type AdmissionSettings } from './admission.ts'
-import { StandingHeaders } from './answer.ts'
 import { Connections, type ConnectionSettings } from './connections.ts'
 import { Exchange, type ExchangeLimits, type ExchangeListener, type ExchangeRequest, type ExchangeServices } from './exchange.ts'
 import { Exchanges } from './exchanges.ts'

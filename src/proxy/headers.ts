@@ -1,5 +1,4 @@
-/** Raw headers as Node has them: name, value, name, value, … */
-export type RawHeaders = string[]
+import type { RawHeaders } from '../http/answer.ts'
 
 // RFC 9110 section 7.6.1 and the pre-standard ones it warns of; never forwarded.
 const HOP_BY_HOP = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'http2-settings', 'proxy-authenticate', 'proxy-authorization', 'proxy-authentication-info'])

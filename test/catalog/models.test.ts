@@ -2,6 +2,7 @@
 // ids with slashes, and revalidation by content tags.
 import { request as httpRequest } from 'node:http'
 import t from 'tap'
+import { rawClient } from '../helper.ts'
 import { startApp, tempFile } from './helper.ts'
 
 const SEED = {
@@ -144,4 +145,37 @@ t.test('HEAD has the headers of GET and no body', async t => {
     })
     t.match(head, { status: 200, body: '', headers: { etag: headers.get('etag'), 'content-length': String(Buffer.byteLength(text)), 'content-type': headers.get('content-type'), 'cache-control': 'no-cache' } })
   }
+})
+
+t.test('the same answer on a socket of its own, behind another one, and by inject', async t => {
+  const { app, url } = await startApp(t)
+  for (const path of ['/v1/models', '/v1/models?type=image', '/v1/models/sdxl', '/openai/v1/models']) {
+    const injected = await app.inject(path)
+    const alone = await get(url + path)
+    t.equal(injected.statusCode, 200)
+    t.equal(injected.body, alone.text)
+    const named = (headers: Record<string, unknown>) => Object.fromEntries(['content-type', 'content-length', 'cache-control', 'cache-status', 'etag'].map(name => [name, headers[name]]))
+    t.same(named(injected.headers), named(Object.fromEntries(alone.headers)))
+    const request = `GET ${path} HTTP/1.1\r\nhost: gateway\r\n\r\n`
+    const client = await rawClient(Number(new URL(url).port), request + request + request)
+    t.equal((await client.until(/(HTTP[^]*){3}\r\n\r\n[^]*[\]}]$/)).split('\r\n\r\n').filter(part => part.includes(alone.text)).length, 3)
+    client.socket.destroy()
+    const { statusCode, body, headers } = await app.inject({ url: path, headers: { 'if-none-match': String(injected.headers.etag) } })
+    t.match({ statusCode, body, headers }, { statusCode: 304, body: '', headers: { etag: injected.headers.etag, 'cache-control': 'no-cache' } })
+  }
+})
+
+t.test('a long list reaches a slow reader whole', async t => {
+  const chat = Array.from({ length: 20000 }, (_, i) => ({ id: `model-${i}`, name: `Model ${i} ü`, description: 'x'.repeat(300) }))
+  const { url } = await startApp(t, { CATALOG_FILE: tempFile(t, JSON.stringify({ chat })) })
+  const client = await rawClient(Number(new URL(url).port), 'GET /v1/models HTTP/1.1\r\nhost: gateway\r\n\r\nGET /v1/models?type=speech HTTP/1.1\r\nhost: gateway\r\n\r\n')
+  client.socket.pause()
+  await new Promise(resolve => setTimeout(resolve, 100))
+  client.socket.resume()
+  const text = await client.until(/\r\n\r\n\[\]$/)
+  const [head = '', body = ''] = text.split('\r\n\r\n')
+  const length = Number(/content-length: (\d+)/.exec(head)?.[1])
+  t.equal(JSON.parse(Buffer.from(body.slice(0, length), 'latin1').toString()).length, chat.length)
+  t.match(body.slice(length), /^HTTP\/1\.1 200 OK/, 'the next answer begins where this one ends')
+  client.socket.destroy()
 })

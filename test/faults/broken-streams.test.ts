@@ -80,3 +80,11 @@ for (const [cut, end] of Object.entries(cuts)) {
     await backAtRest(rig)
   })
 }
+
+t.test('an upstream that breaks in the packet of its first event: head, event and error keep their order', async t => {
+  const rig = await startRig(t, socket => socket.write(`HTTP/1.1 200 OK\r\n${SSE}${CHUNKED}\r\n${chunk('data: one\n\n')}no chunk\r\n`))
+  const answer = await send(rig.gateway.port, lastPost('/v1/chat/completions'))
+  t.match(answer, { status: 200, complete: false })
+  t.match(answer.body.toString(), /^data: one\n\ndata: \{"error":\{[^\n]*\}\}\n\n$/)
+  await backAtRest(rig)
+})
