@@ -127,7 +127,8 @@ function unknownModel (id: string): never {
 }
 
 /** The headers of every answer, with `Age` and `Cache-Status` (RFC 9211), which hold for a second. */
-function standingHeaders (catalog: Catalog, fixed: Readonly<Record<string, string>>, now = Date.now()): { headers: StandingHeaders, until: number } {
+function standingHeaders (catalog: Catalog, fixed: Readonly<Record<string, string>>): { headers: StandingHeaders, until: number } {
+  const now = Date.now()
   const { origin, age, ttl } = catalog.freshness(now)
   const status = `model-gateway; hit${ttl === undefined ? '' : `; ttl=${ttl}`}; detail=${origin}`
   return {

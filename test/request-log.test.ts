@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import { setImmediate } from 'node:timers/promises'
 import pino from 'pino'
 import t from 'tap'
-import { RequestLog } from '../plugins/request-log.ts'
+import { blocksOf, RequestLog } from '../plugins/request-log.ts'
 
 function collected (level: string) {
   const written: string[] = []
@@ -44,4 +44,15 @@ t.test('nothing below the level is written', async t => {
     await setImmediate()
     t.same(written.join('').split('\n').filter(Boolean).map(line => JSON.parse(line).msg), expected, level)
   }
+})
+
+t.test('blocks hold whole lines and no more bytes than the limit, but for a line that is longer', async t => {
+  const cases: [lines: string, expected: string[]][] = [
+    ['', []],
+    ['one\ntwo\n', ['one\ntwo\n']],
+    ['one\ntwo\nthree\n', ['one\ntwo\n', 'three\n']],
+    ['ééé\nüü\n', ['ééé\n', 'üü\n']],
+    ['longer than that\na\nlonger again\nb\n', ['longer than that\n', 'a\n', 'longer again\n', 'b\n']]
+  ]
+  for (const [lines, expected] of cases) t.same(blocksOf(lines, 8).map(String), expected, lines)
 })
