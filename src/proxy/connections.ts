@@ -1,6 +1,7 @@
 import { Client, buildConnector } from 'undici'
 import type { Socket } from 'node:net'
 import { InformationalFilter } from './informational.ts'
+import { READ_OPTIONS, readDirectly } from './upstream-reads.ts'
 
 /** Where connections go, and whom they trust. */
 export interface ConnectionSettings {
@@ -62,7 +63,9 @@ export class Connection {
   // Listens before undici does: its own listener may end the response on a reset.
   #watch (socket: Socket): void {
     this.#socket = socket
-    this.#informational = new InformationalFilter(socket)
+    const informational = new InformationalFilter()
+    this.#informational = informational
+    readDirectly(socket, bytes => informational.filter(bytes))
     this.socketError = undefined
     socket.on('error', error => { this.socketError = error })
   }
@@ -86,7 +89,7 @@ export class Connections {
   constructor ({ origin, ca }: ConnectionSettings) {
     this.#origin = origin
     // 0: no limit but the exchange's.
-    this.#connect = buildConnector({ timeout: 0, ...(ca === undefined ? {} : { ca }) })
+    this.#connect = buildConnector({ timeout: 0, onread: READ_OPTIONS, ...(ca === undefined ? {} : { ca }) })
   }
 
   /** Connections open or opening, in use or idle. */

@@ -1,5 +1,3 @@
-import type { Socket } from 'node:net'
-
 const NOTHING: Buffer = Buffer.alloc(0)
 const HEAD_END = Buffer.from('\r\n\r\n')
 /** A longer head is no informational one: undici's own limit deals with it. */
@@ -16,17 +14,9 @@ export class InformationalFilter {
   #held = NOTHING
   #expectsHead = false
 
-  /** Filters what the socket's `read` returns: the way by which undici reads. */
-  constructor (socket: Socket) {
-    const read = socket.read.bind(socket)
-    socket.read = size => {
-      for (;;) {
-        const chunk: Buffer | null = read(size)
-        if (chunk === null || !this.#expectsHead) return chunk
-        const rest = this.#skip(chunk)
-        if (rest.length > 0) return rest
-      }
-    }
+  /** What undici is to see of the bytes read; empty while more has to come. */
+  filter (bytes: Buffer): Buffer {
+    return this.#expectsHead ? this.#skip(bytes) : bytes
   }
 
   /** A request is about to be sent: the head of its answer comes next. */
@@ -35,7 +25,7 @@ export class InformationalFilter {
     this.#held = NOTHING
   }
 
-  /** What follows the informational answers; empty while more has to come. */
+  /** What follows the informational answers. */
   #skip (chunk: Buffer): Buffer {
     let bytes = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk])
     this.#held = NOTHING
