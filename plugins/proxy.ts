@@ -38,10 +38,10 @@ const PREFIXES = ['/v1', '/openai/v1']
  * cannot cancel before the first byte, does not verify TLS, repeats GETs and
  * mixes up errors.
  *
- * It takes over in http-proxy's `preHandler`. By its `handler` it would come
- * behind that plugin's check of the destination made from the path received,
- * three parsed URLs and 8 of 80 µs: no such destination is made here, since what
- * goes upstream is the listed path.
+ * It takes over before a body is looked at, in place of all that comes behind:
+ * Fastify's way to a body parser, and http-proxy's `handler`, whose check of the
+ * destination made from the path received is three parsed URLs and 8 of 80 µs. No
+ * such destination is made here, since what goes upstream is the listed path.
  */
 export default fp(async function proxy (fastify: FastifyInstance, { config, trust, requestLog }: ProxyOptions) {
   const { origin, basePath } = upstreamTarget(config.INFERENCE_SERVICE_URL)
@@ -70,7 +70,7 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
   fastify.decorateReply('ownLog', false)
   fastify.addHook('onClose', async () => forwarder.destroy())
 
-  function forward (endpoint: Endpoint, request: FastifyRequest, reply: FastifyReply): void {
+  function forward (endpoint: Endpoint, route: string, request: FastifyRequest, reply: FastifyReply): void {
     const raw = request.raw
     // The listed path, not the one received: whatever way that was written, no other can go upstream.
     const path = `${basePath}/${endpoint.path}`
@@ -91,25 +91,20 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
     }
     // From here on the answer is the exchange's own affair, its errors included.
     reply.ownLog = true
-    forwarder.forward(exchange, new ProxiedReply(reply.hijack(), fastify.securityHeaders, requestLog))
+    forwarder.forward(exchange, new ProxiedReply(route, reply.hijack(), fastify.securityHeaders, requestLog))
   }
 
   const endpoints = listEndpoints(config.PROXY_EXTRA_PATHS)
+  const byRoute = new Map(PREFIXES.flatMap(prefix => endpoints.map(endpoint => [`${prefix}/${endpoint.path}`, endpoint])))
   fastify.register(async function endpointRoutes (scope) {
-    // http-proxy passes bodies through by a catch-all parser; Fastify's own for text would read those first.
-    scope.removeContentTypeParser('text/plain')
+    scope.addHook('preParsing', (request, reply) => {
+      const route = request.routeOptions.url!
+      forward(byRoute.get(route)!, route, request, reply)
+    })
     for (const prefix of PREFIXES) {
-      const byRoute = new Map(endpoints.map(endpoint => [`${prefix}/${endpoint.path}`, endpoint]))
       for (const method of ['GET', 'POST'] as const) {
         const routes = endpoints.filter(endpoint => endpoint.methods.includes(method)).map(endpoint => `/${endpoint.path}`)
-        if (routes.length === 0) continue
-        await scope.register(httpProxy, {
-          upstream: origin,
-          prefix,
-          routes,
-          httpMethods: [method],
-          preHandler: (request, reply) => forward(byRoute.get(request.routeOptions.url!)!, request as FastifyRequest, reply as FastifyReply)
-        })
+        if (routes.length > 0) await scope.register(httpProxy, { upstream: origin, prefix, routes, httpMethods: [method] })
       }
     }
   })
@@ -130,11 +125,13 @@ function described (cause: unknown): object | undefined {
 
 /** The Fastify side of an exchange: its own headers, its refusals, its log line. */
 class ProxiedReply implements ExchangeListener {
+  readonly #route: string
   readonly #reply: FastifyReply
   readonly #securityHeaders: Readonly<Record<string, string>>
   readonly #requestLog: RequestLog
 
-  constructor (reply: FastifyReply, securityHeaders: Readonly<Record<string, string>>, requestLog: RequestLog) {
+  constructor (route: string, reply: FastifyReply, securityHeaders: Readonly<Record<string, string>>, requestLog: RequestLog) {
+    this.#route = route
     this.#reply = reply
     this.#securityHeaders = securityHeaders
     this.#requestLog = requestLog
@@ -154,7 +151,7 @@ class ProxiedReply implements ExchangeListener {
       reqId: request.id,
       outcome,
       method: request.method,
-      path: request.routeOptions.url,
+      path: this.#route,
       status: outcome === 'refused' ? error?.statusCode : exchange.upstreamStatus,
       model: exchange.model,
       bytesOut: exchange.bytesOut,

@@ -6,7 +6,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { once } from 'node:events'
-import { rawClient, startGateway } from '../helper.ts'
+import { post, rawClient, startGateway, startRawUpstream } from '../helper.ts'
 
 const sha = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
 const pause = (milliseconds: number) => new Promise(resolve => setTimeout(resolve, milliseconds))
@@ -97,3 +97,16 @@ for (const [name, { path, type, sent, expected, encoding }] of Object.entries(BO
     client.socket.destroy()
   })
 }
+
+t.test('a Content-Type that is none is the upstream\'s to judge', async t => {
+  const upstream = await startRawUpstream(t, socket => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'))
+  const gateway = await startGateway(t, { INFERENCE_SERVICE_URL: upstream.url, DEFAULT_CHAT_MODEL: 'put-in' })
+  for (const type of ['json', 'application/', ';', 'text/plain']) {
+    const client = await rawClient(gateway.port, post('/v1/chat/completions', '{}', { 'content-type': type }))
+    await client.until(/^HTTP\/1.1 200 [^]*ok$/)
+    client.socket.destroy()
+  }
+  const received = Buffer.concat(upstream.received).toString('latin1')
+  for (const type of ['json', 'application/', ';', 'text/plain']) t.match(received, `\r\ncontent-type: ${type}\r\n`)
+  t.equal(received.split('{"model":"put-in"}').length - 1, 4, 'with the default model put in')
+})
