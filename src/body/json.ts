@@ -387,7 +387,11 @@ function isModelText (raw: string): boolean {
   }
 }
 
+/** A name that is what it reads, whatever its encoding. */
+const PLAIN = /^[ !#-[\]-~]*$/
+
 function decodeName (raw: string): string {
+  if (PLAIN.test(raw)) return raw
   const text = Buffer.from(raw, 'latin1').toString()
   if (!raw.includes('\\')) return text
   try {

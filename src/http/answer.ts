@@ -10,6 +10,7 @@ type WithHead = ServerResponse & { _header: string, _headerSent: boolean }
 
 /** Pieces up to this many bytes are copied into one string with what frames them: one write in place of up to five. */
 const COPIED = 4096
+const HEX = Array.from({ length: COPIED + 1 }, (_, length) => length.toString(16))
 /** Characters that wait for the turn's end; Node writes as many without a buffer of their own. */
 const TOGETHER = 16384
 
@@ -94,7 +95,7 @@ export class Answer implements TurnEndTask {
     const chunked = response.chunkedEncoding
     if (chunk.length <= COPIED) {
       const text = chunk.toString('latin1')
-      this.#waiting += chunked ? `${chunk.length.toString(16)}\r\n${text}\r\n` : text
+      this.#waiting += chunked ? `${HEX[chunk.length]!}\r\n${text}\r\n` : text
       if (this.#waiting.length > TOGETHER) this.flush()
       else this.#wait()
       return !socket.writableNeedDrain
