@@ -91,6 +91,8 @@ export class Answer implements TurnEndTask {
       this.#headHeld = false
       return response.write(chunk)
     }
+    // An empty chunk is the last one (RFC 9112 section 7.1). undici hands one over where it was paused in the middle of a chunk, with all read.
+    if (chunk.length === 0) return !socket.writableNeedDrain
     this.#takeHead()
     const chunked = response.chunkedEncoding
     if (chunk.length <= COPIED) {

@@ -103,3 +103,27 @@ for (const [name, { scheme, settings, listen }] of Object.entries(origins)) {
     t.equal(hash.digest('hex'), expected.digest('hex'), 'the same bytes')
   })
 }
+
+t.test('a pause where all was read and the chunk goes on: undici then resumes with no bytes', async t => {
+  const part = Buffer.alloc(32000, 'x')
+  const PARTS = 250
+  const upstream = await startRawUpstream(t, async socket => {
+    socket.setNoDelay()
+    socket.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n' + (PARTS * part.length).toString(16) + '\r\n')
+    // Each is read before the next, and the one chunk goes on.
+    for (let i = 0; i < PARTS && socket.writable; i++) {
+      if (!socket.write(part)) await Promise.race([once(socket, 'drain'), once(socket, 'close')])
+      await sleep(2)
+    }
+    socket.write('\r\n0\r\n\r\n')
+  })
+  const gateway = await startGateway(t, { INFERENCE_SERVICE_URL: upstream.url })
+  const client = await rawClient(gateway.port, lastPost('/v1/chat/completions'))
+  client.socket.pause()
+  await sleep(600)
+  client.socket.resume()
+  await client.closed
+  const { body, complete } = parseAnswer(client.text())
+  t.equal(body.length, PARTS * part.length)
+  t.ok(complete, 'whole, and nothing behind it')
+})
