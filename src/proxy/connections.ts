@@ -31,7 +31,7 @@ export class Connection {
   #socket: Socket | undefined
   #informational: InformationalFilter | undefined
 
-  constructor (origin: string, connect: buildConnector.connector, onDisconnect: (connection: Connection, cause: Error & { code?: string }) => void) {
+  constructor (origin: URL, connect: buildConnector.connector, onDisconnect: (connection: Connection, cause: Error & { code?: string }) => void) {
     this.client = new Client(origin, {
       pipelining: 1,
       // Time limits are the exchange's own: undici's fire up to half a second late.
@@ -65,7 +65,7 @@ export class Connection {
     this.#socket = socket
     const informational = new InformationalFilter()
     this.#informational = informational
-    readDirectly(socket, bytes => informational.filter(bytes))
+    readDirectly(socket, informational)
     this.socketError = undefined
     socket.on('error', error => { this.socketError = error })
   }
@@ -79,7 +79,8 @@ export class Connection {
  * came from. There is no cap: {@link Admission} holds the one that operators set.
  */
 export class Connections {
-  readonly #origin: string
+  // Parsed once: undici keeps one of its own for each connection otherwise.
+  readonly #origin: URL
   readonly #connect: buildConnector.connector
   readonly #all = new Set<Connection>()
   // Last in, first out: the warmest socket is used again, the others run into their keep-alive limit.
@@ -87,7 +88,7 @@ export class Connections {
   #distrustUntil = 0
 
   constructor ({ origin, ca }: ConnectionSettings) {
-    this.#origin = origin
+    this.#origin = new URL(origin)
     // 0: no limit but the exchange's.
     this.#connect = buildConnector({ timeout: 0, onread: READ_OPTIONS, ...(ca === undefined ? {} : { ca }) })
   }

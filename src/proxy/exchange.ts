@@ -44,8 +44,8 @@ export interface ExchangeRequest {
   readonly refuseModel: ((model: string | null | undefined) => GatewayError | undefined) | undefined
   /** Path and query upstream. */
   readonly path: string
-  /** Without framing headers. */
-  readonly headers: RawHeaders
+  /** Without framing headers; let go once the answer begins. */
+  headers: RawHeaders
 }
 
 /** How an exchange ended, for the log. */
@@ -65,6 +65,8 @@ type Phase = 'intake' | 'queued' | 'connecting' | 'waiting' | 'streaming' | 'end
 
 /** Waits before a failed connect is tried again, milliseconds: the bound of the retries too. */
 const CONNECT_BACKOFF = [50, 200]
+
+const NO_HEADERS: RawHeaders = []
 
 const kExchange = Symbol('exchange')
 type Carrier = ServerResponse & { [kExchange]?: Exchange }
@@ -251,6 +253,9 @@ export class Exchange implements IntakeListener, Timed {
     }
     this.#phase = 'streaming'
     this.#answer = answer
+    // An answer may last for minutes: it keeps nothing that only its beginning needed.
+    this.exchange.headers = NO_HEADERS
+    this.#body = undefined
     this.#delimited = facts.delimited
     this.#hasLength = facts.hasLength
     if (facts.eventStream) this.#boundary = new EventBoundary()

@@ -9,6 +9,8 @@ export const HOLD_LIMIT = 65536
 /** Chunks of at least this many bytes are freed by hand. */
 const FREED = 4096
 
+const NOTHING: Buffer[] = []
+
 /** What an {@link Intake} tells its exchange. At most one of the `on…Body` is called, once. */
 export interface IntakeListener {
   /** The whole body is here and held. */
@@ -175,7 +177,11 @@ export class Intake {
     const spool = this.#spool
     if (spool !== undefined) spool.end(() => this.#listener.onSpooledBody(spool))
     else if (this.#upload !== undefined) this.#upload.push(null)
-    else if (!this.#large) this.#listener.onWholeBody(this.#held.length === 1 ? this.#held[0]! : Buffer.concat(this.#held, this.#heldBytes))
+    else if (!this.#large) {
+      const held = this.#held
+      this.#held = NOTHING
+      this.#listener.onWholeBody(held.length === 1 ? held[0]! : Buffer.concat(held, this.#heldBytes))
+    }
   }
 
   #refuse (error: GatewayError): void {

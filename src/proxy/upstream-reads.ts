@@ -1,4 +1,5 @@
-import type { OnReadOpts, Socket } from 'node:net'
+import { Socket, type OnReadOpts } from 'node:net'
+import type { InformationalFilter } from './informational.ts'
 
 const kReads = Symbol('reads')
 type ReadSocket = Socket & { [kReads]?: UpstreamReads }
@@ -24,34 +25,32 @@ export const READ_OPTIONS: OnReadOpts = {
  * 1,000 events 32.6 ms where they take 29.4.
  *
  * The socket was opened with {@link READ_OPTIONS} and has read nothing yet.
- * @param filter what it leaves of the bytes is handed over
+ * @param filter takes out what undici is not to see
  */
-export function readDirectly (socket: Socket, filter: (bytes: Buffer) => Buffer): void {
+export function readDirectly (socket: Socket, filter: InformationalFilter): void {
   (socket as ReadSocket)[kReads] = new UpstreamReads(socket, filter)
 }
 
 class UpstreamReads {
   readonly #socket: Socket
-  readonly #filter: (bytes: Buffer) => Buffer
-  readonly #readStream: (size: number) => unknown
+  readonly #filter: InformationalFilter
   #arrived: Buffer | undefined
   /** All was taken, and more is asked for. */
   #wanted = true
   /** The system is not read until more is wanted: undici waits for the client. */
   #paused = false
 
-  constructor (socket: Socket, filter: (bytes: Buffer) => Buffer) {
+  constructor (socket: Socket, filter: InformationalFilter) {
     this.#socket = socket
     this.#filter = filter
-    this.#readStream = socket.read.bind(socket)
     // Node's own calls are `read(0)`: they begin the reading and end the stream.
-    socket.read = size => size === 0 ? this.#readStream(0) : this.#take()
+    socket.read = size => size === 0 ? this.#read() : this.#take()
     socket.unshift = (bytes: Buffer) => { if (bytes.length > 0) this.#arrived = bytes }
   }
 
   /** False: read no more for now. */
   onBytes (bytes: Buffer): boolean {
-    const passed = this.#filter(bytes)
+    const passed = this.#filter.filter(bytes)
     if (passed.length > 0) {
       // TLS hands over all of a record that it has decrypted, wanted or not.
       this.#arrived = this.#arrived === undefined ? passed : Buffer.concat([this.#arrived, passed])
@@ -69,9 +68,14 @@ class UpstreamReads {
       this.#wanted = true
       if (this.#paused) {
         this.#paused = false
-        this.#readStream(0)
+        this.#read()
       }
     }
     return bytes
+  }
+
+  /** Begins or goes on reading. */
+  #read (): unknown {
+    return Socket.prototype.read.call(this.#socket, 0)
   }
 }
