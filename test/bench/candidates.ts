@@ -1,5 +1,5 @@
 import { spawnSync, type ChildProcess } from 'node:child_process'
-import { existsSync, mkdirSync, openSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { end, freePort, processTree, start, startScript, untilAnswers } from './processes.ts'
 
 /** A running proxy, or what stands in its place. */
@@ -38,6 +38,8 @@ export class Unavailable extends Error {}
 const CONNECTIONS = 16384
 
 const ROOT = `${import.meta.dirname}/../..`
+/** Node's arguments of `npm start`, and the source that it runs. */
+const START: string[] = JSON.parse(readFileSync(`${ROOT}/package.json`, 'utf8')).scripts.start.split(' ').slice(1)
 const KEY = 'bench-key-0123456789abcdef'
 
 function program (name: string): string {
@@ -62,11 +64,11 @@ async function running (child: ChildProcess, port: number, headers: Record<strin
   return { port, headers, pids: () => processTree(child.pid!), stop: () => end(child) }
 }
 
-/** Starts the gateway as its users do; its log goes to a file. */
+/** Starts the gateway as `npm start` does; its log goes to a file. */
 export async function startGateway ({ scratch, upstreamPort, settings = {}, workers = 1, nodeArguments = [] }: Context, headers: Record<string, string> = {}): Promise<Running & { child: ChildProcess }> {
   const port = await freePort()
   const log = openSync(`${scratch}/gateway-${port}.log`, 'w')
-  const child = start(process.execPath, [...nodeArguments, '--disable-warning=ExperimentalWarning', `${ROOT}/src/server.ts`], {
+  const child = start(process.execPath, [...nodeArguments, ...START.slice(0, -1), `${ROOT}/${START.at(-1)}`], {
     cwd: scratch,
     env: { PATH: process.env.PATH, PORT: String(port), INFERENCE_SERVICE_URL: `http://127.0.0.1:${upstreamPort}`, ...(workers > 1 && { WORKERS: String(workers) }), ...settings },
     stdio: ['ignore', log, 'inherit']
