@@ -1,5 +1,6 @@
 import { Client, buildConnector } from 'undici'
 import type { Socket } from 'node:net'
+import { atTurnEnd } from '../http/turn-end.ts'
 import { InformationalFilter } from './informational.ts'
 import { READ_OPTIONS, readDirectly } from './upstream-reads.ts'
 
@@ -40,8 +41,12 @@ export class Connection {
       maxHeaderSize: 65536,
       keepAliveTimeout: KEEP_ALIVE,
       keepAliveMaxTimeout: KEEP_ALIVE,
-      // The connector returns the socket that it opens; its type does not say so.
-      connect: (options, callback) => this.#watch(connect(options, callback) as unknown as Socket)
+      // Those of a turn are opened together: each one between other work wakes an upstream that has just
+      // gone to sleep. Of 2,000 streams opened at once, one took 305 µs of CPU where it takes 260.
+      connect: (options, callback) => atTurnEnd({
+        // The connector returns the socket that it opens; its type does not say so.
+        onTurnEnd: () => { if (!this.client.destroyed) this.#watch(connect(options, callback) as unknown as Socket) }
+      })
     })
     this.client.on('disconnect', (_origin, _targets, cause) => onDisconnect(this, cause))
   }
