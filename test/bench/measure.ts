@@ -40,38 +40,50 @@ export interface Work {
 
 const log = (text: string) => { if (process.stderr.isTTY) process.stderr.write(text) }
 
+/** How often each candidate is measured. */
+export interface Rounds {
+  /** Those that count, of each start. */
+  readonly rounds: number
+  /** How often all candidates are started afresh: V8 compiles each process otherwise, and two of one program differ by up to a tenth. */
+  readonly starts?: number
+  /** Those before, of each start, in which functions become hot. */
+  readonly warmUps?: number
+}
+
 /**
  * Measures the candidates in turn, round after round (A B C A B C …), so that
- * whatever else the machine does falls on all of them. The first round warms
- * them up and is not counted.
+ * whatever else the machine does falls on all of them.
  */
-export async function interleave (candidates: readonly Candidate[], context: Context, rounds: number, measure: (running: Running, candidate: Candidate) => Promise<Sample>): Promise<Row[]> {
+export async function interleave (candidates: readonly Candidate[], context: Context, { rounds, starts = 1, warmUps = 1 }: Rounds, measure: (running: Running, candidate: Candidate) => Promise<Sample>): Promise<Row[]> {
   const rows: Row[] = candidates.map(({ name, label }) => ({ candidate: name, label, samples: [] }))
-  const started: (Running | undefined)[] = []
-  try {
-    for (const [i, candidate] of candidates.entries()) {
-      try {
-        started[i] = await candidate.start(context)
-      } catch (error) {
-        rows[i]!.note = error instanceof Unavailable ? error.message : `did not start: ${(error as Error).message}`
-      }
-    }
-    for (let round = 0; round <= rounds; round++) {
+  for (let start = 0; start < starts; start++) {
+    const started: (Running | undefined)[] = []
+    try {
       for (const [i, candidate] of candidates.entries()) {
-        const running = started[i]
-        if (running === undefined || rows[i]!.note !== undefined) continue
-        log(`\r\x1b[K  ${round === 0 ? 'warm-up' : `round ${round} of ${rounds}`}: ${candidate.label}`)
+        if (rows[i]!.note !== undefined) continue
         try {
-          const sample = await measure(running, candidate)
-          if (round > 0) rows[i]!.samples.push(sample)
+          started[i] = await candidate.start(context)
         } catch (error) {
-          rows[i]!.note = (error as Error).message
+          rows[i]!.note = error instanceof Unavailable ? error.message : `did not start: ${(error as Error).message}`
         }
       }
+      for (let round = 1 - warmUps; round <= rounds; round++) {
+        for (const [i, candidate] of candidates.entries()) {
+          const running = started[i]
+          if (running === undefined || rows[i]!.note !== undefined) continue
+          log(`\r\x1b[K  ${round < 1 ? 'warm-up' : `round ${start * rounds + round} of ${starts * rounds}`}: ${candidate.label}`)
+          try {
+            const sample = await measure(running, candidate)
+            if (round > 0) rows[i]!.samples.push(sample)
+          } catch (error) {
+            rows[i]!.note = (error as Error).message
+          }
+        }
+      }
+    } finally {
+      log('\r\x1b[K')
+      for (const running of started) await running?.stop()
     }
-  } finally {
-    log('\r\x1b[K')
-    for (const running of started) await running?.stop()
   }
   return rows
 }
