@@ -40,13 +40,11 @@ export interface Work {
 
 const log = (text: string) => { if (process.stderr.isTTY) process.stderr.write(text) }
 
-/** How often each candidate is measured. */
-export interface Rounds {
-  /** Those that count, of each start. */
-  readonly rounds: number
-  /** How often all candidates are started afresh: V8 compiles each process otherwise, and two of one program differ by up to a tenth. */
+/** What comes before the rounds that count. */
+export interface Starts {
+  /** How often all candidates are started afresh, for as many rounds each time: V8 compiles no two processes alike, and two of one program differ by up to a tenth. */
   readonly starts?: number
-  /** Those before, of each start, in which functions become hot. */
+  /** Rounds after each start that are not counted, in which functions become hot. */
   readonly warmUps?: number
 }
 
@@ -54,31 +52,15 @@ export interface Rounds {
  * Measures the candidates in turn, round after round (A B C A B C …), so that
  * whatever else the machine does falls on all of them.
  */
-export async function interleave (candidates: readonly Candidate[], context: Context, { rounds, starts = 1, warmUps = 1 }: Rounds, measure: (running: Running, candidate: Candidate) => Promise<Sample>): Promise<Row[]> {
+export async function interleave (candidates: readonly Candidate[], context: Context, rounds: number, measure: Measure, { starts = 1, warmUps = 1 }: Starts = {}): Promise<Row[]> {
   const rows: Row[] = candidates.map(({ name, label }) => ({ candidate: name, label, samples: [] }))
   for (let start = 0; start < starts; start++) {
-    const started: (Running | undefined)[] = []
+    const started = await startAll(candidates, context, rows)
     try {
-      for (const [i, candidate] of candidates.entries()) {
-        if (rows[i]!.note !== undefined) continue
-        try {
-          started[i] = await candidate.start(context)
-        } catch (error) {
-          rows[i]!.note = error instanceof Unavailable ? error.message : `did not start: ${(error as Error).message}`
-        }
-      }
-      for (let round = 1 - warmUps; round <= rounds; round++) {
-        for (const [i, candidate] of candidates.entries()) {
-          const running = started[i]
-          if (running === undefined || rows[i]!.note !== undefined) continue
-          log(`\r\x1b[K  ${round < 1 ? 'warm-up' : `round ${start * rounds + round} of ${starts * rounds}`}: ${candidate.label}`)
-          try {
-            const sample = await measure(running, candidate)
-            if (round > 0) rows[i]!.samples.push(sample)
-          } catch (error) {
-            rows[i]!.note = (error as Error).message
-          }
-        }
+      for (let i = 0; i < warmUps; i++) await measureAll(candidates, started, rows, measure, 'warm-up')
+      for (let i = 1; i <= rounds; i++) {
+        const samples = await measureAll(candidates, started, rows, measure, `round ${start * rounds + i} of ${starts * rounds}`)
+        for (const [row, sample] of samples) row.samples.push(sample)
       }
     } finally {
       log('\r\x1b[K')
@@ -86,6 +68,39 @@ export async function interleave (candidates: readonly Candidate[], context: Con
     }
   }
   return rows
+}
+
+type Measure = (running: Running, candidate: Candidate) => Promise<Sample>
+
+/** Those that have dropped out, by their row's note, are left out. */
+async function startAll (candidates: readonly Candidate[], context: Context, rows: readonly Row[]): Promise<(Running | undefined)[]> {
+  const started: (Running | undefined)[] = []
+  for (const [i, candidate] of candidates.entries()) {
+    if (rows[i]!.note !== undefined) continue
+    try {
+      started[i] = await candidate.start(context)
+    } catch (error) {
+      rows[i]!.note = error instanceof Unavailable ? error.message : `did not start: ${(error as Error).message}`
+    }
+  }
+  return started
+}
+
+/** One round. */
+async function measureAll (candidates: readonly Candidate[], started: readonly (Running | undefined)[], rows: readonly Row[], measure: Measure, title: string): Promise<[Row, Sample][]> {
+  const samples: [Row, Sample][] = []
+  for (const [i, candidate] of candidates.entries()) {
+    const running = started[i]
+    const row = rows[i]!
+    if (running === undefined || row.note !== undefined) continue
+    log(`\r\x1b[K  ${title}: ${candidate.label}`)
+    try {
+      samples.push([row, await measure(running, candidate)])
+    } catch (error) {
+      row.note = (error as Error).message
+    }
+  }
+  return samples
 }
 
 /** Adds to each sample how much later than `direct` in the same round its percentiles are. */

@@ -27,8 +27,9 @@ const chat: Work = {
   async run (options) {
     const ask: Ask = { method: 'POST', path: CHAT, body: chatBody(1024, '"model":"bench",') }
     const rows = await withUpstream('json', upstreamPort => interleave(
-      [direct, nginx, haproxy, bare, gateway, keyedGateway, stock, portkey], { scratch: options.scratch, upstreamPort }, options.quick ? { rounds: 1 } : { rounds: 3, starts: 3, warmUps: 2 },
-      async running => ({ ...await requestFigures(running, ask, options), ...await delayFigures(running, ask, options) })))
+      [direct, nginx, haproxy, bare, gateway, keyedGateway, stock, portkey], { scratch: options.scratch, upstreamPort }, options.quick ? 1 : 3,
+      async running => ({ ...await requestFigures(running, ask, options), ...await delayFigures(running, ask, options) }),
+      options.quick ? {} : { starts: 3, warmUps: 2 }))
     addDelays(rows, 'p50', 'p99')
     return [{
       name: 'chat',
@@ -58,7 +59,7 @@ const model: Work = {
       const shared = await gateway.start({ scratch: options.scratch, upstreamPort })
       const here = candidates.map(candidate => ({ ...candidate, start: async () => ({ ...shared, stop: async () => {} }) }))
       try {
-        return await interleave(here, { scratch: options.scratch, upstreamPort }, { rounds: options.quick ? 2 : 11 }, (running, { name }) => requestFigures(running, asks[name]!, options))
+        return await interleave(here, { scratch: options.scratch, upstreamPort }, options.quick ? 2 : 11, (running, { name }) => requestFigures(running, asks[name]!, options))
       } finally {
         await shared.stop()
       }
@@ -92,7 +93,7 @@ const sse: Work = {
   name: 'sse',
   async run ({ quick, scratch }) {
     const rows = await withUpstream('sse', upstreamPort => interleave(
-      [direct, nginx, haproxy, bare, gateway, stock, portkey], { scratch, upstreamPort }, { rounds: quick ? 1 : 5 },
+      [direct, nginx, haproxy, bare, gateway, stock, portkey], { scratch, upstreamPort }, quick ? 1 : 5,
       async running => {
         let cpu = NaN
         const pids = running.pids()
@@ -130,7 +131,7 @@ const streams: Work = {
         const onDemand = (candidate: Candidate): Candidate => ({ ...candidate, start: async () => idle })
         const idle: Running = { port: 0, headers: {}, pids: () => [], stop: async () => {} }
         const candidates = quick ? [direct, nginx, bare, gateway] : [direct, nginx, haproxy, bare, gateway, stock]
-        return interleave(candidates.map(onDemand), { scratch, upstreamPort }, { rounds: quick ? 1 : 3 }, async (_, { name }) => {
+        return interleave(candidates.map(onDemand), { scratch, upstreamPort }, quick ? 1 : 3, async (_, { name }) => {
           const running = await candidates.find(candidate => candidate.name === name)!.start({ scratch, upstreamPort, settings })
           try {
             await sleep(300)
@@ -189,7 +190,7 @@ const uploads: Work = {
       const ask: Ask = { method: 'POST', path, headers: { 'content-type': type } }
       const unscanned = gatewayAs('gateway-unscanned', 'the gateway, route without a default model')
       const candidates = name === 'upload-10-model' ? [direct, bare, unscanned, gateway] : [direct, nginx, haproxy, bare, gateway, stock]
-      const rows = await withUpstream('sink', upstreamPort => interleave(candidates, { scratch, upstreamPort }, { rounds: quick ? 1 : 5 }, async (running, candidate) => {
+      const rows = await withUpstream('sink', upstreamPort => interleave(candidates, { scratch, upstreamPort }, quick ? 1 : 5, async (running, candidate) => {
         const count = Math.max(1, Math.floor((quick ? 50 : 200) / megabytes))
         const head = headOf({ ...ask, path: candidate === unscanned ? '/v1/embeddings' : path }, running)
         const pids = running.pids()
@@ -259,7 +260,7 @@ const catalog: Work = {
           }
         }
         const candidates = [replay, { ...withModels(gateway), name: `gateway-${status}`, label: `the gateway: ${status}` }, { ...withModels(keyedGateway), name: `gateway-keys-${status}`, label: `the gateway, with API keys: ${status}` }]
-        rows.push(...await interleave(candidates, { scratch: options.scratch, upstreamPort: 9 }, { rounds: options.quick ? 1 : 5 }, running =>
+        rows.push(...await interleave(candidates, { scratch: options.scratch, upstreamPort: 9 }, options.quick ? 1 : 5, running =>
           requestFigures(running, { method: 'GET', path: '/v1/models', ...(status === 304 && { headers: { 'if-none-match': tag } }) }, options)))
       }
       tables.push({
@@ -302,7 +303,7 @@ const startup: Work = {
       }
     })
     const candidates = [nginx, scripted('node', 'replay', 'bare node:http'), scripted('plugins', 'plugins', 'Fastify, the same plugins registered'), gateway, portkey]
-    const rows = await interleave(candidates.map(candidate => ({ ...candidate, start: async () => idle })), { scratch, upstreamPort: 9 }, { rounds: quick ? 2 : 7 }, async (_, { name }) => {
+    const rows = await interleave(candidates.map(candidate => ({ ...candidate, start: async () => idle })), { scratch, upstreamPort: 9 }, quick ? 2 : 7, async (_, { name }) => {
       const began = performance.now()
       const running = await candidates.find(candidate => candidate.name === name)!.start({ scratch, upstreamPort: 9 })
       const firstAnswer = performance.now() - began
@@ -334,7 +335,7 @@ const workers: Work = {
       start: context => candidate.start({ ...context, workers })
     })
     const rows = await withUpstream('json', upstreamPort => interleave(
-      [times(nginx, 1), times(nginx, 2), times(gateway, 1), times(gateway, 2)], { scratch: options.scratch, upstreamPort }, { rounds: options.quick ? 1 : 5 },
+      [times(nginx, 1), times(nginx, 2), times(gateway, 1), times(gateway, 2)], { scratch: options.scratch, upstreamPort }, options.quick ? 1 : 5,
       running => requestFigures(running, ask, options)))
     return [{
       name: 'workers',
