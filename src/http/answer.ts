@@ -83,30 +83,39 @@ export class Answer implements TurnEndTask {
     this.#wait()
   }
 
-  /** False: wait for the drain before the next. */
-  write (chunk: Buffer): boolean {
+  /**
+   * Writes `bytes[start]` up to `bytes[end]`, which may be another's after the call.
+   * False: wait for the drain before the next.
+   */
+  write (bytes: Buffer, start: number, end: number): boolean {
     const response = this.#response
     const socket = this.#socket
+    const length = end - start
     if (socket === undefined) {
       this.#headHeld = false
-      return response.write(chunk)
+      return response.write(Buffer.from(bytes.subarray(start, end)))
     }
-    // An empty chunk is the last one (RFC 9112 section 7.1). undici hands one over where it was paused in the middle of a chunk, with all read.
-    if (chunk.length === 0) return !socket.writableNeedDrain
     this.#takeHead()
     const chunked = response.chunkedEncoding
-    if (chunk.length <= COPIED) {
-      const text = chunk.toString('latin1')
-      this.#waiting += chunked ? `${HEX[chunk.length]!}\r\n${text}\r\n` : text
+    if (length <= COPIED) {
+      const text = bytes.toString('latin1', start, end)
+      this.#waiting += chunked ? `${HEX[length]!}\r\n${text}\r\n` : text
       if (this.#waiting.length > TOGETHER) this.flush()
       else this.#wait()
       return !socket.writableNeedDrain
     }
-    if (!chunked && this.#waiting === '') return socket.write(chunk)
+    return this.#writeLarge(Buffer.from(bytes.subarray(start, end)))
+  }
+
+  /** The piece stays as it is until it is written. */
+  #writeLarge (piece: Buffer): boolean {
+    const socket = this.#socket!
+    const chunked = this.#response.chunkedEncoding
+    if (!chunked && this.#waiting === '') return socket.write(piece)
     socket.cork()
-    if (chunked) this.#waiting += `${chunk.length.toString(16)}\r\n`
+    if (chunked) this.#waiting += `${piece.length.toString(16)}\r\n`
     this.flush()
-    let goOn = socket.write(chunk)
+    let goOn = socket.write(piece)
     if (chunked) goOn = socket.write('\r\n', 'latin1')
     socket.uncork()
     return goOn
@@ -167,10 +176,18 @@ export class Answer implements TurnEndTask {
     this.#response._headerSent = true
   }
 
+  #writeWhole (body: Buffer): void {
+    if (this.#socket === undefined || body.length <= COPIED) this.write(body, 0, body.length)
+    else {
+      this.#takeHead()
+      this.#writeLarge(body)
+    }
+  }
+
   #finish (): void {
     const response = this.#response
     this.#state = 'ended'
-    if (this.#whole !== undefined) this.write(this.#whole)
+    if (this.#whole !== undefined) this.#writeWhole(this.#whole)
     if (this.#waiting !== '') {
       // One write with the last chunk, which is ServerResponse's; its `end` uncorks.
       if (response.chunkedEncoding) this.#socket!.cork()

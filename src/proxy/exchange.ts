@@ -1,4 +1,4 @@
-import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import { GatewayError } from '../errors.ts'
 import { Answer, type RawHeaders, type StandingHeaders } from '../http/answer.ts'
@@ -6,11 +6,13 @@ import { lingeringClose } from '../http/lingering-close.ts'
 import type { ModelScanner } from '../body/scanner.ts'
 import type { Spool } from '../body/spool.ts'
 import type { Admission } from './admission.ts'
-import type { Connection, Connections } from './connections.ts'
+import type { Connections } from './connections.ts'
 import type { Exchanges, Timed } from './exchanges.ts'
-import { clientResponseHeaders, clientTrailers, type ResponseFacts } from './headers.ts'
+import { clientResponseHeaders, clientTrailers, isEventStream } from './headers.ts'
 import { Intake, type IntakeListener } from './intake.ts'
+import type { ResponseHead } from './response-head.ts'
 import { EventBoundary } from './sse.ts'
+import type { UpstreamConnection, UpstreamListener } from './upstream-connection.ts'
 import { isTransientConnectError, upstreamError } from './upstream-errors.ts'
 
 /** Time and size limits of an exchange; times in milliseconds. */
@@ -76,13 +78,13 @@ function onClose (this: Carrier): void { this[kExchange]?.onClientClose() }
 
 /**
  * One request's way to the inference service and back: intake, admission,
- * dispatch, relay. It implements undici's dispatch handler itself, so that
- * nothing stands between the upstream's bytes and the client's socket.
+ * dispatch, relay. Nothing stands between the upstream's bytes and the client's
+ * socket.
  *
  * Every way it can end goes through {@link Exchange.#end}, which frees the slot,
  * the timer and the upstream connection.
  */
-export class Exchange implements IntakeListener, Timed {
+export class Exchange implements IntakeListener, UpstreamListener, Timed {
   readonly exchange: ExchangeRequest
   /** Status of the upstream's answer; 0 while there is none. */
   upstreamStatus = 0
@@ -99,7 +101,7 @@ export class Exchange implements IntakeListener, Timed {
   #intake: Intake | undefined
   #body: Buffer | undefined
   #spool: Spool | undefined
-  #connection: Connection | undefined
+  #connection: UpstreamConnection | undefined
   #connected = false
   /** The whole request has been handed to the upstream's socket. */
   #sent = false
@@ -110,9 +112,7 @@ export class Exchange implements IntakeListener, Timed {
   #retry: NodeJS.Timeout | undefined
   #limit = 0
   #answer: Answer | undefined
-  #resumeUpstream: (() => void) | undefined
   #boundary: EventBoundary | undefined
-  #delimited = true
   #hasLength = false
 
   constructor (exchange: ExchangeRequest, services: ExchangeServices, listener: ExchangeListener) {
@@ -179,38 +179,33 @@ export class Exchange implements IntakeListener, Timed {
   // ---- dispatch
 
   #dispatch (): void {
-    const { path, request } = this.exchange
+    const { path, request, headers, body: source } = this.exchange
     this.#phase = 'connecting'
     this.#attempt++
     const connection = this.#services.connections.acquire()
     this.#connection = connection
     this.#dispatchedAt = performance.now()
     this.#arm(this.#services.limits.connect)
-    connection.client.dispatch({
-      method: request.method as 'GET' | 'POST',
-      path,
-      headers: this.#framedHeaders(),
-      body: this.#body ?? this.#spool?.read() ?? this.#intake?.stream(this.exchange.body === request ? () => connection.isWritten : undefined) ?? null
-    }, this as never)
+    const body = this.#body ?? this.#spool?.read() ?? this.#intake?.stream(source === request ? () => connection.isWritten : undefined) ?? null
+    connection.send({ method: request.method!, path, headers, body, length: this.#lengthToSend() }, this)
   }
 
   /** A held body is sent with its length; a streamed one with it where insertion can no longer change it. */
-  #framedHeaders (): RawHeaders {
-    const { headers, request } = this.exchange
+  #lengthToSend (): number | undefined {
+    const { request, body } = this.exchange
     const whole = this.#body ?? this.#spool
-    if (whole !== undefined) return [...headers, 'content-length', String(whole.length)]
+    if (whole !== undefined) return whole.length
     const received = request.headers['content-length']
     const delta = this.#intake?.delta
-    if (received === undefined || delta === undefined || this.exchange.body !== request) return headers
-    return [...headers, 'content-length', String(Number(received) + delta)]
+    if (received === undefined || delta === undefined || body !== request) return undefined
+    return Number(received) + delta
   }
 
-  // ---- undici's dispatch handler
+  // ---- what becomes of it upstream
 
   onConnect (): void {
     this.#connected = true
     this.#phase = 'waiting'
-    this.#connection!.onRequest()
     this.#arm(this.#services.limits.firstByte)
   }
 
@@ -222,33 +217,22 @@ export class Exchange implements IntakeListener, Timed {
     this.#sent = true
   }
 
-  onHeaders (status: number, rawHeaders: Buffer[], resume: () => void, statusText: string): boolean {
-    if (this.#phase === 'ended') return false
+  onHead (head: ResponseHead): boolean {
+    const { status, phrase } = head
     if (status < 200 || status > 599) {
       this.#fail(new GatewayError('upstream_invalid_response', { cause: new Error(`status ${status}`) }))
       return false
     }
     this.firstByteTime = performance.now() - this.#dispatchedAt
     this.upstreamStatus = status
-    this.#resumeUpstream = resume
-    let facts: ResponseFacts
     const answer = new Answer(this.exchange.response, this.#services.limits.clientStall)
     try {
       const own = this.#listener.onAnswer(this)
       // An answer that comes before the upload's end may end before it, too.
       if (!this.exchange.request.complete) own.connection = 'close'
-      facts = clientResponseHeaders(rawHeaders, own, this.#services.standingHeaders.names)
-      // undici reads the phrase as UTF-8; Node wants its bytes, one a character.
-      const phrase = statusText === STATUS_CODES[status] ? statusText : Buffer.from(statusText).toString('latin1')
-      answer.begin(status, phrase, facts.headers, this.#services.standingHeaders)
+      answer.begin(status, phrase, clientResponseHeaders(head.headers, own, this.#services.standingHeaders.names), this.#services.standingHeaders)
     } catch (cause) {
       this.#fail(new GatewayError('upstream_invalid_response', { cause }))
-      return false
-    }
-    if (status === 304) {
-      // It has no body, but undici takes its Content-Length for one that is missing.
-      answer.end()
-      this.#end('complete')
       return false
     }
     this.#phase = 'streaming'
@@ -256,18 +240,16 @@ export class Exchange implements IntakeListener, Timed {
     // An answer may last for minutes: it keeps nothing that only its beginning needed.
     this.exchange.headers = NO_HEADERS
     this.#body = undefined
-    this.#delimited = facts.delimited
-    this.#hasLength = facts.hasLength
-    if (facts.eventStream) this.#boundary = new EventBoundary()
+    this.#hasLength = head.framing === 'length'
+    if (isEventStream(head.headers)) this.#boundary = new EventBoundary()
     this.#arm(this.#services.limits.idle)
     return true
   }
 
-  onData (chunk: Buffer): boolean {
-    if (this.#phase !== 'streaming') return false
-    this.bytesOut += chunk.length
-    this.#boundary?.track(chunk)
-    if (this.#answer!.write(chunk)) {
+  onBody (bytes: Buffer, start: number, end: number): boolean {
+    this.bytesOut += end - start
+    this.#boundary?.track(bytes, start, end)
+    if (this.#answer!.write(bytes, start, end)) {
       this.#postpone()
       return true
     }
@@ -275,18 +257,11 @@ export class Exchange implements IntakeListener, Timed {
     return false
   }
 
-  onComplete (trailers: Buffer[]): void {
-    if (this.#phase !== 'streaming') return
+  onEnd (trailers: RawHeaders): void {
     const { request, response } = this.exchange
     const connection = this.#connection!
-    // undici ends a close-delimited body cleanly on a reset; only the socket knows better.
-    if (!this.#delimited && connection.socketError !== undefined) {
-      return this.#fail(new GatewayError('upstream_failed', { cause: connection.socketError }))
-    }
-    if (this.#sent) {
-      this.#connection = undefined
-      this.#services.connections.release(connection)
-    }
+    this.#connection = undefined
+    this.#services.connections.release(connection)
     if (trailers.length > 0) response.addTrailers(clientTrailers(trailers))
     if (request.complete) this.#answer!.end()
     else {
@@ -298,8 +273,8 @@ export class Exchange implements IntakeListener, Timed {
   }
 
   onError (error: Error & { code?: string }): void {
-    if (this.#phase === 'ended') return
     const connection = this.#connection!
+    if (connection.used && this.upstreamStatus === 0) this.#services.connections.distrust()
     if (!this.#connected && this.#attempt <= CONNECT_BACKOFF.length && isTransientConnectError(error)) {
       this.#services.connections.discard(connection)
       this.#connection = undefined
@@ -307,7 +282,6 @@ export class Exchange implements IntakeListener, Timed {
       this.#retry = setTimeout(() => this.#dispatch(), CONNECT_BACKOFF[this.#attempt - 1])
       return
     }
-    if (this.#phase === 'waiting' && connection.used) this.#services.connections.distrust()
     this.#fail(upstreamError(error, this.#connected))
   }
 
@@ -322,7 +296,7 @@ export class Exchange implements IntakeListener, Timed {
     this.exchange.response.setTimeout(0)
     if (this.#phase !== 'streaming') return
     this.#arm(this.#services.limits.idle)
-    this.#resumeUpstream!()
+    this.#connection!.resume()
   }
 
   #awaitReader (): void {

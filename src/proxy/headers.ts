@@ -131,46 +131,20 @@ const OWN_FORWARDED = new Set(['forwarded', 'x-forwarded-for', 'x-forwarded-host
 /** RFC 7239 section 4: a value that is no token is a quoted-string. */
 const quoted = remembered(value => /^[\w!#$%&'*+.^`|~-]+$/.test(value) ? value : `"${value.replace(/["\\]/g, '\\$&')}"`)
 
-/** What the framing and type headers of an upstream answer say. */
-export interface ResponseFacts {
-  /** Flat name/value pairs for `writeHead`. */
-  readonly headers: RawHeaders
-  /** The body ends where its framing says, not merely where the connection does. */
-  readonly delimited: boolean
-  readonly hasLength: boolean
-  /** `text/event-stream`, not compressed: an event can be added to it. */
-  readonly eventStream: boolean
-}
-
 /**
  * The upstream's answer headers as the client gets them: hop-by-hop ones (also
  * those that `Connection` lists) removed, the gateway's own in place of the
  * upstream's of the same name, `vary` joined.
  * @param standing names that all answers carry, for which the upstream's are left out too
- * @throws TypeError for a transfer coding other than chunked
  */
-export function clientResponseHeaders (raw: Buffer[], own: Record<string, unknown>, standing: ReadonlySet<string>): ResponseFacts {
-  const received: RawHeaders = new Array(raw.length)
-  for (let i = 0; i < raw.length; i++) received[i] = raw[i]!.toString('latin1')
+export function clientResponseHeaders (received: RawHeaders, own: Record<string, unknown>, standing: ReadonlySet<string>): RawHeaders {
   const listed = connectionListed(received)
   const headers: RawHeaders = []
-  let chunked = false
-  let hasLength = false
-  let eventStream = false
-  let encoded = false
   let vary: string | undefined
   for (let i = 0; i < received.length; i += 2) {
     const { name, drop } = responseRule(received[i]!)
     const value = received[i + 1]!
-    if (name === 'transfer-encoding') {
-      // The gateway offers no other coding (it sends no TE), and could not undo one: RFC 9112 section 6.1.
-      if (chunked || value.toLowerCase() !== 'chunked') throw new TypeError(`transfer coding ${value}`)
-      chunked = true
-    }
     if (drop || listed?.has(name) || standing.has(name)) continue
-    if (name === 'content-length') hasLength = true
-    else if (name === 'content-type') eventStream = /^text\/event-stream\s*(;|$)/i.test(value)
-    else if (name === 'content-encoding') encoded = value.toLowerCase() !== 'identity'
     if (name === 'vary') vary = vary === undefined ? value : `${vary}, ${value}`
     else if (own[name] === undefined) headers.push(received[i]!, value)
   }
@@ -181,20 +155,31 @@ export function clientResponseHeaders (raw: Buffer[], own: Record<string, unknow
     else if (value !== undefined) headers.push(name, String(value))
   }
   if (vary !== undefined) headers.push('vary', vary)
-  return { headers, delimited: chunked || hasLength, hasLength, eventStream: eventStream && !encoded }
+  return headers
+}
+
+/** Whether the answer is `text/event-stream`, not compressed: an event can be added to it. */
+export function isEventStream (received: RawHeaders): boolean {
+  let eventStream = false
+  let encoded = false
+  for (let i = 0; i < received.length; i += 2) {
+    const { name } = responseRule(received[i]!)
+    if (name === 'content-type') eventStream = /^text\/event-stream\s*(;|$)/i.test(received[i + 1]!)
+    else if (name === 'content-encoding') encoded = received[i + 1]!.toLowerCase() !== 'identity'
+  }
+  return eventStream && !encoded
 }
 
 // RFC 9110 section 6.5.1: framing, routing and processing of the answer are decided before its trailers come.
 const NO_TRAILER = /^(content-(length|type|encoding|range)|host|set-cookie|cache-control|authorization|location|date|vary)$/
 
 /** The upstream's trailers as the client gets them. */
-export function clientTrailers (raw: Buffer[]): [string, string][] {
+export function clientTrailers (received: RawHeaders): [string, string][] {
   const out: [string, string][] = []
-  for (let i = 0; i < raw.length; i += 2) {
-    const written = raw[i]!.toString('latin1')
-    const name = written.toLowerCase()
+  for (let i = 0; i < received.length; i += 2) {
+    const name = received[i]!.toLowerCase()
     if (HOP_BY_HOP.has(name) || RESPONSE_OWN.test(name) || NO_TRAILER.test(name)) continue
-    out.push([written, raw[i + 1]!.toString('latin1')])
+    out.push([received[i]!, received[i + 1]!])
   }
   return out
 }

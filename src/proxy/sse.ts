@@ -10,9 +10,10 @@ export class EventBoundary {
   /** The last four bytes; a stream begins at a boundary. */
   #tail = 0x0a0a0a0a
 
-  track (chunk: Buffer): void {
+  /** `bytes[start]` up to `bytes[end]` were relayed. */
+  track (bytes: Buffer, start: number, end: number): void {
     let tail = this.#tail
-    for (let i = Math.max(0, chunk.length - 4); i < chunk.length; i++) tail = tail << 8 | chunk[i]!
+    for (let i = Math.max(start, end - 4); i < end; i++) tail = tail << 8 | bytes[i]!
     this.#tail = tail
   }
 

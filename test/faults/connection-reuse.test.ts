@@ -2,6 +2,7 @@
 // on a connection that the upstream is just closing fails with a 502, and only
 // where it can be known that nothing was sent does it go out on another one.
 import t from 'tap'
+import type { Socket } from 'node:net'
 import { startFakeInference } from '../fake-inference.ts'
 import { backAtRest, descriptors, eventually, isError, lastPost, post, rawClient, send, startGateway, startRig } from './helper.ts'
 
@@ -49,6 +50,26 @@ t.test('a connection that dies under the second request: 502, one hit', async t 
   t.equal(rig.upstream.sockets.length, 1)
   await backAtRest(rig)
 })
+
+// The request comes first, and what the upstream does second; both are there when the gateway looks.
+for (const [name, spoil] of Object.entries({
+  'is closed': (socket: Socket) => socket.end(),
+  'is reset': (socket: Socket) => socket.resetAndDestroy(),
+  'brings bytes that nobody asked for': (socket: Socket) => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison')
+})) {
+  t.test(`a connection that ${name} as a request is given to it: nothing was sent, another one serves`, async t => {
+    const rig = await startRig(t, socket => socket.write(OK))
+    const client = await rawClient(rig.gateway.port, post('/v1/chat/completions', '{}'))
+    await client.until(/ok$/)
+    client.socket.write(lastPost('/v1/chat/completions', '{}'))
+    spoil(rig.upstream.sockets[0]!)
+    await client.closed
+    t.match(client.text(), /ok[^]*HTTP\/1.1 200 OK[^]*ok$/)
+    t.equal(rig.upstream.hits(), 2)
+    t.equal(rig.upstream.sockets.length, 2)
+    await backAtRest(rig)
+  })
+}
 
 t.test('one connection serves one client\'s requests in turn', async t => {
   const rig = await startRig(t, socket => socket.write(OK))

@@ -107,6 +107,7 @@ for (const delay of [0, 20]) {
       await new Promise(resolve => setTimeout(resolve, 2 * delay))
     }
     t.notMatch(client.text(), /poison/)
+    t.equal(rig.upstream.sockets.length, 5, 'none is used again')
     client.socket.destroy()
     await backAtRest(rig)
   })

@@ -104,7 +104,7 @@ for (const [name, { scheme, settings, listen }] of Object.entries(origins)) {
   })
 }
 
-t.test('a pause where all was read and the chunk goes on: undici then resumes with no bytes', async t => {
+t.test('a pause where all was read and the chunk goes on', async t => {
   const part = Buffer.alloc(32000, 'x')
   const PARTS = 250
   const upstream = await startRawUpstream(t, async socket => {
