@@ -10,11 +10,12 @@ const optional = <T extends TSchema>(schema: T) => Type.Optional(schema)
 const seconds = (value: number, options = {}) => Type.Number({ minimum: 0, maximum: 2_000_000, default: value, must: 'be a number of seconds, 0 to 2000000', ...options })
 const positiveSeconds = (value: number) => seconds(value, { exclusiveMinimum: 0, must: 'be a number of seconds above 0, at most 2000000' })
 const count = (minimum: number, value: number, unit = '') => Type.Integer({ minimum, maximum: Number.MAX_SAFE_INTEGER, default: value, must: `be a whole number${unit}, ${minimum} or more` })
-const list = (must: string) => Type.Array(Type.String({ minLength: 1 }), { default: [], must })
 const oneOf = <const T extends string>(values: T[], value: T) => Type.Union(values.map(v => Type.Literal(v)), { default: value, must: `be one of: ${values.join(', ')}` })
 
 // A line break would end the part that carries the id in a multipart body.
 const MODEL_ID = '^[^\\u0000-\\u001f\\u007f]+$'
+// As browsers name pages: no path, but the slash of a copied address; extensions have schemes of their own.
+const ORIGIN = '^(\\*|[A-Za-z][A-Za-z0-9+.-]*://[^/?#@\\s*]+/?)$'
 // Plain segments, none of them a dot segment; `models` is the catalog's.
 const EXTRA_PATH = '^(?!models(/|$))(?!.*(^|/)\\.{1,2}(/|$))[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*$'
 
@@ -41,7 +42,7 @@ export const ConfigSchema = Type.Object({
   ADMIN_API_KEY: optional(text('be a key without spaces or control characters', { pattern: '^[\\x21-\\x7e]+$' })),
   API_KEYS: Type.Array(Type.String({ pattern: '^[\\x21-\\x2b\\x2d-\\x7e]+$' }), { default: [], must: 'be keys separated by commas, without spaces or control characters' }),
   RATE_LIMIT: count(0, 0, ' of requests in a minute'),
-  CORS_ORIGINS: list('be origins separated by commas'),
+  CORS_ORIGINS: Type.Array(Type.String({ pattern: ORIGIN }), { default: [], must: 'be * or origins such as https://studio.example, separated by commas' }),
   TRUST_PROXY: Type.Union([Type.Boolean(), Type.Integer({ minimum: 0 }), Type.String({ minLength: 1 })], { default: false, must: 'be true, false, a number of hops, or addresses separated by commas' }),
   BODY_LIMIT: count(1, 104857600, ' of bytes'),
   PROXY_EXTRA_PATHS: Type.Array(Type.String({ pattern: EXTRA_PATH }), { default: [], must: 'be paths below /v1 separated by commas, such as score or v2/rerank, and not the catalog\'s models' }),

@@ -44,6 +44,12 @@ t.test('a list of nothing but commas is a slip, not an open gateway', async t =>
   t.throws(() => loadConfig({ API_KEYS: ' , ,' }), /API_KEYS must/)
 })
 
+t.test('origins are what browsers send, and nothing that would never match', async t => {
+  const origins = ['*', 'https://studio.example', 'http://localhost:3000/', 'http://[::1]:5173', 'chrome-extension://abcdef']
+  t.same(loadConfig({ CORS_ORIGINS: origins.join(', ') }).CORS_ORIGINS, origins)
+  for (const origin of ['foo', 'studio.example', 'https://', 'https://a.example/app', 'https://*.example', 'https://user@a.example', '//a.example', 'null']) t.throws(() => loadConfig({ CORS_ORIGINS: origin }), /CORS_ORIGINS must/, origin)
+})
+
 t.test('extra paths are plain paths, and not the catalog\'s', async t => {
   t.same(loadConfig({ PROXY_EXTRA_PATHS: 'score, v2/rerank, modelsx, a.b' }).PROXY_EXTRA_PATHS, ['score', 'v2/rerank', 'modelsx', 'a.b'])
   for (const path of ['a/../b', '..', './a', 'a/.', '/a', 'a//b', 'a/', 'a?b', 'a%2e', 'models', 'models/a', 'a b']) t.throws(() => loadConfig({ PROXY_EXTRA_PATHS: path }), /PROXY_EXTRA_PATHS/, path)
