@@ -54,11 +54,12 @@ async function docsPlugin (app: FastifyInstance, { endpoints }: DocsOptions): Pr
       components: {
         securitySchemes: {
           apiKey: { type: 'http', scheme: 'bearer', description: 'One of the gateway\'s `API_KEYS`, where it has any; else whatever the inference service asks for.' },
+          apiKeyHeader: { type: 'apiKey', in: 'header', name: 'x-api-key', description: 'The same key, where there is no `Authorization`.' },
           adminKey: { type: 'http', scheme: 'bearer', description: 'The gateway\'s `ADMIN_API_KEY`.' }
         }
       },
       // The empty one first: a gateway without keys is open.
-      security: [{}, { apiKey: [] }]
+      security: [{}, { apiKey: [] }, { apiKeyHeader: [] }]
     },
     transform: ({ schema, url, route }) => showRoute(schema, url, route),
     transformObject: document => completeDocument('openapiObject' in document ? document.openapiObject : {}, endpoints, ErrorSchema)
