@@ -129,9 +129,9 @@ interleaved rounds (A B C A B C …) with the lowest and highest beside it, and 
 judged by the ratio of two candidates in the same round. The main figure is the CPU time
 of the proxy's processes for a unit of work, as the kernel's scheduler accounts it
 (\`/proc/PID/task/*/schedstat\`), for that one a busy machine disturbs least. The first
-round warms everybody up and is not counted; for the chat request, two such rounds come
-after each of three starts, since two processes of one program are not compiled alike. All
-is on loopback.
+round after a start warms everybody up and is not counted; for the chat request the first
+two. Chat, event streams and the catalog are measured in three starts, since two processes
+of one program are not compiled alike. All is on loopback.
 
 - The **service** is a stub that writes prepared bytes to raw sockets; the **client** is wrk,
   or raw sockets of ours where it is missing and for streams and uploads.

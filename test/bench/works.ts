@@ -1,12 +1,15 @@
 import { writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { bare, direct, gateway, haproxy, keyedGateway, nginx, portkey, startGateway, stock, type Candidate, type Running } from './candidates.ts'
-import { addDelays, cpuDuring, delayFigures, headOf, interleave, requestFigures, withUpstream, type Ask, type Column, type Options, type Row, type Table, type Work } from './measure.ts'
+import { addDelays, cpuDuring, delayFigures, headOf, interleave, requestFigures, withUpstream, type Ask, type Column, type Options, type Row, type Starts, type Table, type Work } from './measure.ts'
 import { cpuSeconds, end, freePort, peakKilobytes, residentKilobytes, resetPeak, runLoad, startScript, untilAnswers } from './processes.ts'
 import { profileTable } from './profile.ts'
 import { benchScanners } from './scanners.ts'
 
 const CHAT = '/v1/chat/completions'
+
+/** For works where one process of a program beside one of another would decide: see {@link Starts}. */
+const THREE_STARTS: Starts = { starts: 3 }
 
 /** A chat request of exactly that many bytes. */
 function chatBody (bytes: number, fields = ''): string {
@@ -29,7 +32,7 @@ const chat: Work = {
     const rows = await withUpstream('json', upstreamPort => interleave(
       [direct, nginx, haproxy, bare, gateway, keyedGateway, stock, portkey], { scratch: options.scratch, upstreamPort }, options.quick ? 1 : 3,
       async running => ({ ...await requestFigures(running, ask, options), ...await delayFigures(running, ask, options) }),
-      options.quick ? {} : { starts: 3, warmUps: 2 }))
+      options.quick ? {} : { ...THREE_STARTS, warmUps: 2 }))
     addDelays(rows, 'p50', 'p99')
     return [{
       name: 'chat',
@@ -93,7 +96,7 @@ const sse: Work = {
   name: 'sse',
   async run ({ quick, scratch }) {
     const rows = await withUpstream('sse', upstreamPort => interleave(
-      [direct, nginx, haproxy, bare, gateway, stock, portkey], { scratch, upstreamPort }, quick ? 1 : 5,
+      [direct, nginx, haproxy, bare, gateway, stock, portkey], { scratch, upstreamPort }, quick ? 1 : 2,
       async running => {
         let cpu = NaN
         const pids = running.pids()
@@ -102,7 +105,7 @@ const sse: Work = {
           phase => { cpu = cpuSeconds(pids) - (phase === 'begin' ? 0 : cpu) })
         if (report.served !== 100) throw new Error(`${report.served} of 100 streams were served`)
         return { cpu: pids.length === 0 ? NaN : cpu / report.events! * 1e6, rate: report.events! / report.seconds!, p50: report.p50!, p99: report.p99!, firstByte: report.firstByteP50! }
-      }))
+      }, quick ? {} : THREE_STARTS))
     addDelays(rows, 'p50', 'p99', 'firstByte')
     return [{
       name: 'sse',
@@ -150,7 +153,7 @@ const streams: Work = {
       tables.push({
         name: `streams-${count}`,
         title: `${count.toLocaleString('en')} event streams opened at once`,
-        about: 'One event a second on each; a fresh process for each round. The gateway runs with `MAX_CONCURRENT_REQUESTS=8192`, since its default cap (1,024) would queue the rest. `npm start` bounds the part of the heap where V8 keeps new objects, which Node otherwise lets grow to 128 MB while thousands of requests begin, and begins with 16 MB of it, which count as idle: at 5,000 streams the process then takes 63 KB for each in all, and 74 without. The other Node programs run with Node\'s own settings.',
+        about: 'One event a second on each; a fresh process for each round. The gateway runs with `MAX_CONCURRENT_REQUESTS=8192`, since its default cap (1,024) would queue the rest. `npm start` bounds the part of the heap where V8 keeps new objects, which Node otherwise lets grow to 128 MB while thousands of requests begin, and begins with 16 MB of it, which count as idle: at 5,000 streams the process then takes 54 KB for each in all, and 57 without. The other Node programs run with Node\'s own settings.',
         columns: [
           { key: 'served', label: 'served', digits: 0 },
           { key: 'firstByteP50', label: 'first byte p50, ms', digits: 0 },
@@ -260,8 +263,8 @@ const catalog: Work = {
           }
         }
         const candidates = [replay, { ...withModels(gateway), name: `gateway-${status}`, label: `the gateway: ${status}` }, { ...withModels(keyedGateway), name: `gateway-keys-${status}`, label: `the gateway, with API keys: ${status}` }]
-        rows.push(...await interleave(candidates, { scratch: options.scratch, upstreamPort: 9 }, options.quick ? 1 : 5, running =>
-          requestFigures(running, { method: 'GET', path: '/v1/models', ...(status === 304 && { headers: { 'if-none-match': tag } }) }, options)))
+        rows.push(...await interleave(candidates, { scratch: options.scratch, upstreamPort: 9 }, options.quick ? 1 : 2, running =>
+          requestFigures(running, { method: 'GET', path: '/v1/models', ...(status === 304 && { headers: { 'if-none-match': tag } }) }, options), options.quick ? {} : THREE_STARTS))
       }
       tables.push({
         name: `catalog-${count}`,
