@@ -1,28 +1,16 @@
 // The two ways to start it, as real processes: the demo with its stand-in, and
 // the demo in front of a service of one's own.
-import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { test, type Test } from 'tap'
 import { startFakeInference } from './fake-inference.ts'
 import { eventually } from './helper.ts'
+import { spawnScript, type Program } from './spawn.ts'
 
-interface Demo { child: ChildProcess, out: () => string, err: () => string, exit: Promise<unknown[]> }
-
-function startDemo (t: Test, settings: Record<string, string> = {}): Demo {
-  const { PATH } = process.env
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', 'scripts/demo.ts'], { env: { ...(PATH && { PATH }), PORT: '0', ...settings }, stdio: ['ignore', 'pipe', 'pipe'] })
-  t.teardown(() => child.kill('SIGKILL'))
-  let out = ''
-  let err = ''
-  child.stdout.on('data', chunk => { out += chunk })
-  child.stderr.on('data', chunk => { err += chunk })
-  return { child, out: () => out, err: () => err, exit: once(child, 'close') }
-}
-
-const ready = (demo: Demo) => eventually(() => demo.out().includes('Ctrl-C'), 20_000, () => demo.out() + demo.err())
-const place = (demo: Demo, name: string) => new RegExp(`^ *${name} +(http://\\S+)`, 'm').exec(demo.out())?.[1]
+const startDemo = (t: Test, settings?: Record<string, string>) => spawnScript(t, 'scripts/demo.ts', settings)
+const ready = (demo: Program) => eventually(() => demo.out().includes('Ctrl-C'), 20_000, () => demo.out() + demo.err())
+const place = (demo: Program, name: string) => new RegExp(`^ *${name} +(http://\\S+)`, 'm').exec(demo.out())?.[1]
 
 async function refuses (url: string): Promise<boolean> {
   const socket = connect(Number(new URL(url).port), '127.0.0.1')
@@ -51,7 +39,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     // On Ctrl-C both the terminal and npm send the signal.
     await setTimeout(50)
     demo.child.kill(signal)
-    t.strictSame(await demo.exit, [0, null])
+    t.equal(await demo.ended, 0)
     t.equal(demo.err(), '')
     t.ok(await refuses(api), 'the gateway has stopped')
     t.ok(await refuses(standIn), 'the stand-in has stopped')
@@ -75,7 +63,7 @@ test('a port in use is one clear line', async t => {
   t.teardown(() => other.close())
   const { port } = other.address() as AddressInfo
   const demo = startDemo(t, { PORT: String(port) })
-  t.strictSame(await demo.exit, [1, null])
+  t.equal(await demo.ended, 1)
   t.match(demo.err(), new RegExp(`^Cannot listen on 127\\.0\\.0\\.1:${port}: the port is in use[^\\n]*\\n$`))
   t.equal(demo.out(), '')
 })

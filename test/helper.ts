@@ -4,7 +4,8 @@ import type { FastifyInstance } from 'fastify'
 import { buildApp } from '../src/app.ts'
 import { loadConfig } from '../src/config.ts'
 
-type Teardown = { teardown (end: () => unknown): unknown }
+/** Whatever can end something with itself: a test. */
+export type Teardown = { teardown (end: () => unknown): unknown }
 
 export interface TestGateway {
   readonly app: FastifyInstance

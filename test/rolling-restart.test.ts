@@ -3,27 +3,17 @@
 // elsewhere (503 with x-should-retry, or a refused connection), and finishes
 // what it has begun.
 import t from 'tap'
-import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { Agent, createServer, request, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { startFakeInference } from './fake-inference.ts'
 import { eventually } from './helper.ts'
-
-interface Backend { child: ChildProcess, port: number }
-
-async function startBackend (inference: string): Promise<Backend> {
-  const child = spawn(process.execPath, ['src/server.ts'], { env: { PATH: process.env.PATH ?? '', PORT: '0', INFERENCE_SERVICE_URL: inference } })
-  let output = ''
-  child.stdout.on('data', chunk => { output += chunk })
-  child.stderr.resume()
-  await eventually(() => output.includes('listening at'), 15_000, () => output)
-  return { child, port: Number(/listening at http:\/\/127\.0\.0\.1:(\d+)/.exec(output)![1]) }
-}
+import { spawnGateway } from './spawn.ts'
 
 t.test('two gateways, restarted in turn under load', async t => {
   const upstream = await startFakeInference({ tokens: 5, tokensPerSecond: 200 })
-  const backends = [await startBackend(upstream.url), await startBackend(upstream.url)]
+  const startBackend = () => spawnGateway(t, { INFERENCE_SERVICE_URL: upstream.url })
+  const backends = [await startBackend(), await startBackend()]
   const agent = new Agent({ keepAlive: true })
 
   // A balancer as simple as can be: in turn, and elsewhere where nothing was run.
@@ -59,7 +49,6 @@ t.test('two gateways, restarted in turn under load', async t => {
     agent.destroy()
     balancer.closeAllConnections()
     balancer.close()
-    for (const { child } of backends) child.kill('SIGKILL')
     await upstream.close()
   })
 
@@ -77,11 +66,9 @@ t.test('two gateways, restarted in turn under load', async t => {
     const before = load.answered
     await eventually(() => load.answered > before + 30, 10_000)
     const old = backends[place]!
-    const ended = once(old.child, 'exit')
     old.child.kill('SIGTERM')
-    const [code] = await ended
-    t.equal(code, 0)
-    backends[place] = await startBackend(upstream.url)
+    t.equal(await old.ended, 0)
+    backends[place] = await startBackend()
   }
   const before = load.answered
   await eventually(() => load.answered > before + 30, 10_000)

@@ -1,6 +1,5 @@
 // The process: what stops its start, and how it ends.
 import t from 'tap'
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
 import { mkdtempSync, writeFileSync } from 'node:fs'
@@ -8,25 +7,12 @@ import { join } from 'node:path'
 import { tmpdir } from 'node:os'
 import { startFakeInference } from './fake-inference.ts'
 import { eventually, post, rawClient, startRawUpstream } from './helper.ts'
+import { spawnGateway, spawnScript } from './spawn.ts'
 
-type Teardown = { teardown (end: () => unknown): unknown }
-
-function start (t: Teardown, environment: Record<string, string>) {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', 'src/server.ts'], { env: { PATH: process.env.PATH ?? '', PORT: '0', ...environment } })
-  let output = ''
-  child.stdout.on('data', chunk => { output += chunk })
-  child.stderr.on('data', chunk => { output += chunk })
-  t.teardown(() => { child.kill('SIGKILL') })
-  const ended = once(child, 'exit').then(([code]) => code as number)
-  const port = async () => {
-    await eventually(() => /listening at http:\/\/127\.0\.0\.1:\d+/.test(output), 15_000, () => output)
-    return Number(/listening at http:\/\/127\.0\.0\.1:(\d+)/.exec(output)![1])
-  }
-  return { child, ended, port, output: () => output }
-}
+const SERVER = 'src/server.ts'
 
 t.test('a bad configuration: every problem at once, no secret, exit code 78', async t => {
-  const { ended, output } = start(t, { PORT: 'x', LOG_LEVEL: 'loud', INFERENCE_API_KEY: 'hunter2 hunter2' })
+  const { ended, output } = spawnScript(t, SERVER, { PORT: 'x', LOG_LEVEL: 'loud', INFERENCE_API_KEY: 'hunter2 hunter2' })
   t.equal(await ended, 78)
   t.match(output(), /PORT must/)
   t.match(output(), /LOG_LEVEL must/)
@@ -37,7 +23,7 @@ t.test('a bad configuration: every problem at once, no secret, exit code 78', as
 t.test('a bad catalog file: the place and the reason, exit code 78', async t => {
   const file = join(mkdtempSync(join(tmpdir(), 'catalog-')), 'catalog.json')
   writeFileSync(file, '{"chat":[{"id":"a","description":"d"}]}')
-  const { ended, output } = start(t, { CATALOG_FILE: file })
+  const { ended, output } = spawnScript(t, SERVER, { CATALOG_FILE: file })
   t.equal(await ended, 78)
   t.match(output(), /\/chat\/0\/name/)
   t.notMatch(output(), /at .*\.ts:/)
@@ -48,7 +34,7 @@ t.test('a port in use: one clear line, exit code 1', async t => {
   await once(taken, 'listening')
   t.teardown(() => taken.close())
   const { port } = taken.address() as AddressInfo
-  const { ended, output } = start(t, { PORT: String(port), LOG_LEVEL: 'silent' })
+  const { ended, output } = spawnScript(t, SERVER, { PORT: String(port), LOG_LEVEL: 'silent' })
   t.equal(await ended, 1)
   t.equal(output().trim(), `Cannot listen on 127.0.0.1:${port}: the port is in use (set PORT to another)`)
 })
@@ -56,20 +42,19 @@ t.test('a port in use: one clear line, exit code 1', async t => {
 t.test('SIGTERM with a live stream: it is delivered whole, new requests are turned away, exit code 0', async t => {
   const upstream = await startFakeInference({ tokens: 20, tokensPerSecond: 25 })
   t.teardown(() => upstream.close())
-  const { child, ended, port } = start(t, { INFERENCE_SERVICE_URL: upstream.url, SHUTDOWN_GRACE: '20' })
-  const at = await port()
-  const stream = await rawClient(at, post('/v1/chat/completions', '{"stream":true}'))
-  const idle = await rawClient(at, post('/v1/chat/completions', '{}', { 'x-stand-in-tokens': '1' }))
+  const { child, ended, port } = await spawnGateway(t, { INFERENCE_SERVICE_URL: upstream.url, SHUTDOWN_GRACE: '20' })
+  const stream = await rawClient(port, post('/v1/chat/completions', '{"stream":true}'))
+  const idle = await rawClient(port, post('/v1/chat/completions', '{}', { 'x-stand-in-tokens': '1' }))
   await idle.until(/\r\n\r\n.+\}$/s)
   await stream.until(/data: /)
   child.kill('SIGTERM')
   await new Promise(resolve => setTimeout(resolve, 100))
 
   const hits = upstream.requests.length
-  const ready = await fetch(`http://127.0.0.1:${at}/readyz`)
+  const ready = await fetch(`http://127.0.0.1:${port}/readyz`)
   t.equal(ready.status, 503)
   t.match(await ready.json(), { error: { code: 'draining' } })
-  t.equal((await fetch(`http://127.0.0.1:${at}/healthz`)).status, 200)
+  t.equal((await fetch(`http://127.0.0.1:${port}/healthz`)).status, 200)
   idle.socket.write(post('/v1/chat/completions', '{}'))
   await idle.closed
   t.match(idle.text(), /HTTP\/1\.1 503 [^]*connection: close[^]*"code":"draining"/i)
@@ -82,11 +67,10 @@ t.test('SIGTERM with a live stream: it is delivered whole, new requests are turn
 t.test('SIGTERM with an endless stream, an idle socket and half a body: cut at the end of the grace', async t => {
   const upstream = await startFakeInference({ tokens: 1_000_000, tokensPerSecond: 50 })
   t.teardown(() => upstream.close())
-  const { child, ended, port, output } = start(t, { INFERENCE_SERVICE_URL: upstream.url, SHUTDOWN_GRACE: '0.5' })
-  const at = await port()
-  const stream = await rawClient(at, post('/v1/chat/completions', '{"stream":true}'))
-  const idle = await rawClient(at)
-  const half = await rawClient(at, post('/v1/chat/completions', '{"a":1}').subarray(0, -3))
+  const { child, ended, port, output } = await spawnGateway(t, { INFERENCE_SERVICE_URL: upstream.url, SHUTDOWN_GRACE: '0.5' })
+  const stream = await rawClient(port, post('/v1/chat/completions', '{"stream":true}'))
+  const idle = await rawClient(port)
+  const half = await rawClient(port, post('/v1/chat/completions', '{"a":1}').subarray(0, -3))
   await stream.until(/data: /)
   child.kill('SIGTERM')
   t.equal(await ended, 0)
@@ -101,8 +85,8 @@ t.test('the log: one line for each request, also for one that is turned away; no
   const upstream = await startRawUpstream(t, socket => { socket.end('SECRETUP garbage\r\n\r\n') })
   const broken = await startFakeInference({ tokens: 10, breakAfter: 3 })
   t.teardown(() => broken.close())
-  const garbled = start(t, { INFERENCE_SERVICE_URL: upstream.url, API_KEYS: 'k' })
-  const at = `http://127.0.0.1:${await garbled.port()}`
+  const garbled = await spawnGateway(t, { INFERENCE_SERVICE_URL: upstream.url, API_KEYS: 'k' })
+  const at = `http://127.0.0.1:${garbled.port}`
   const statuses: number[] = []
   const chat = async (headers: Record<string, string>) => { statuses.push((await fetch(`${at}/v1/chat/completions`, { method: 'POST', body: '{}', headers })).status) }
   await chat({})
@@ -114,8 +98,8 @@ t.test('the log: one line for each request, also for one that is turned away; no
   t.same(lines().map(({ status }) => status), [401, 502, 400])
   t.notMatch(garbled.output(), /SECRETUP/)
 
-  const streaming = start(t, { INFERENCE_SERVICE_URL: broken.url })
-  const client = await rawClient(await streaming.port(), post('/v1/chat/completions', '{"stream":true}'))
+  const streaming = await spawnGateway(t, { INFERENCE_SERVICE_URL: broken.url })
+  const client = await rawClient(streaming.port, post('/v1/chat/completions', '{"stream":true}'))
   await client.closed
   await eventually(() => /"outcome":"broken"[^\n]*"bytesOut":[1-9]\d*/.test(streaming.output()), 5000, streaming.output)
 })

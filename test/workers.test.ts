@@ -1,26 +1,14 @@
 // WORKERS: several processes on one port. One that stops loses no connection,
 // one that dies is replaced, and a shutdown drains them all.
 import t from 'tap'
-import { execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { execFileSync } from 'node:child_process'
 import { Agent, request } from 'node:http'
 import { startFakeInference } from './fake-inference.ts'
 import { eventually, post, rawClient } from './helper.ts'
+import { spawnGateway } from './spawn.ts'
 import { share, workerCount } from '../src/workers.ts'
 
-type Teardown = { teardown (end: () => unknown): unknown }
-
-async function start (t: Teardown, environment: Record<string, string>) {
-  const child = spawn(process.execPath, ['src/server.ts'], { env: { PATH: process.env.PATH ?? '', PORT: '0', WORKERS: '2', ...environment } })
-  let output = ''
-  child.stdout.on('data', chunk => { output += chunk })
-  child.stderr.on('data', chunk => { output += chunk })
-  t.teardown(() => child.kill('SIGKILL'))
-  const ended = once(child, 'exit').then(([code]) => code as number)
-  const listening = () => [...output.matchAll(/"pid":(\d+)[^\n]*listening at http:\/\/127\.0\.0\.1:(\d+)/g)]
-  await eventually(() => listening().length === 2, 20_000, () => output)
-  return { child, ended, port: Number(listening()[0]![2]), pids: () => listening().map(match => Number(match[1])), output: () => output }
-}
+const WORKERS = { WORKERS: '2' }
 
 function isAlive (pid: number): boolean {
   try {
@@ -41,7 +29,7 @@ t.test('shares add up', async t => {
 t.test('a worker that is stopped loses no connection; it is replaced', async t => {
   const upstream = await startFakeInference({ tokens: 3 })
   t.teardown(() => upstream.close())
-  const gateway = await start(t, { INFERENCE_SERVICE_URL: upstream.url, SHUTDOWN_GRACE: '20', LOG_LEVEL: 'info' })
+  const gateway = await spawnGateway(t, { ...WORKERS, INFERENCE_SERVICE_URL: upstream.url, SHUTDOWN_GRACE: '20', LOG_LEVEL: 'info' })
   const agents = Array.from({ length: 8 }, () => new Agent({ keepAlive: true, maxSockets: 1 }))
   t.teardown(() => { for (const agent of agents) agent.destroy() })
   const failures: unknown[] = []
@@ -75,7 +63,7 @@ t.test('a worker that is stopped loses no connection; it is replaced', async t =
 t.test('a worker that dies is replaced; the streams of its siblings go on', async t => {
   const upstream = await startFakeInference({ tokens: 100_000, tokensPerSecond: 100 })
   t.teardown(() => upstream.close())
-  const gateway = await start(t, { INFERENCE_SERVICE_URL: upstream.url, SHUTDOWN_GRACE: '0' })
+  const gateway = await spawnGateway(t, { ...WORKERS, INFERENCE_SERVICE_URL: upstream.url, SHUTDOWN_GRACE: '0' })
   const streams = await Promise.all(Array.from({ length: 4 }, () => rawClient(gateway.port, post('/v1/chat/completions', '{"stream":true}'))))
   await Promise.all(streams.map(stream => stream.until(/data: /, 10_000)))
   const [victim] = gateway.pids()
@@ -93,7 +81,7 @@ t.test('a worker that dies is replaced; the streams of its siblings go on', asyn
 })
 
 t.test('a SIGTERM while a worker starts is not lost', async t => {
-  const gateway = await start(t, {})
+  const gateway = await spawnGateway(t, WORKERS)
   process.kill(gateway.pids()[0]!, 'SIGKILL')
   await new Promise(resolve => setTimeout(resolve, 700))
   gateway.child.kill('SIGTERM')

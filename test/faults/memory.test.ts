@@ -2,24 +2,12 @@
 // an upstream that reads nothing, the gateway's own process hardly grows, and
 // the side that sends comes to a stand.
 import t from 'tap'
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
-import { eventually, type Test } from './helper.ts'
+import { eventually } from './helper.ts'
+import { spawnGateway } from '../spawn.ts'
 
 const MB = 1024 * 1024
-
-/** A gateway of its own process: its port, and its resident memory in MB. */
-async function spawnGateway (t: Test, settings: Record<string, string>): Promise<{ port: number, resident: () => number }> {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', 'src/server.ts'], { env: { PATH: process.env.PATH ?? '', PORT: '0', LOG_LEVEL: 'info', ...settings } })
-  t.teardown(() => child.kill('SIGKILL'))
-  let output = ''
-  child.stdout.on('data', chunk => { output += chunk })
-  await eventually(() => /listening at/.test(output), 20_000, () => output)
-  const port = Number(/listening at http:\/\/[^:]+:(\d+)/.exec(output)![1])
-  return { port, resident: () => Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))![1]) / 1024 }
-}
 
 /** The largest value within a time, milliseconds. */
 async function peak (measure: () => number, time: number): Promise<number> {

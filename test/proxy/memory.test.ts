@@ -2,22 +2,17 @@
 // process grows by less than 32 MB, and the first bytes are upstream before the
 // last have arrived.
 import t from 'tap'
-import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { eventually } from '../helper.ts'
+import { spawnGateway } from '../spawn.ts'
 
 const SIZE = 100 * 1024 * 1024
 const BLOCK = Buffer.alloc(1024 * 1024, 'QUJD')
 const BLOCKS = SIZE / BLOCK.length
-const LIMIT = 32 * 1024
-
-function residentKilobytes (pid: number): number {
-  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1])
-}
+/** MB */
+const LIMIT = 32
 
 interface Arrival { digest: string, length: number, framing: string, firstBefore: boolean }
 
@@ -38,18 +33,11 @@ t.test('100 MB through a gateway of its own process', { skip: process.platform !
     response.end('{}')
   }).listen(0, '127.0.0.1')
   await once(upstream, 'listening')
-  const child = spawn(process.execPath, ['src/server.ts'], {
-    env: { PATH: process.env.PATH ?? '', PORT: '0', BODY_LIMIT: String(2 * SIZE), INFERENCE_SERVICE_URL: `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`, DEFAULT_IMAGE_MODEL: 'put-in' }
-  })
-  let output = ''
-  child.stdout.on('data', chunk => { output += chunk })
   t.teardown(() => {
-    child.kill('SIGKILL')
     upstream.closeAllConnections()
     upstream.close()
   })
-  await eventually(() => output.includes('listening at'), 20_000, () => output)
-  const port = Number(/listening at http:\/\/127\.0\.0\.1:(\d+)/.exec(output)![1])
+  const { port, resident } = await spawnGateway(t, { BODY_LIMIT: String(2 * SIZE), INFERENCE_SERVICE_URL: `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`, DEFAULT_IMAGE_MODEL: 'put-in' })
 
   async function send (path: string, type: string, head: string, tail: string, blocks: number) {
     arrival = new Promise(resolve => { arrived = resolve })
@@ -61,7 +49,7 @@ t.test('100 MB through a gateway of its own process', { skip: process.platform !
     for (let block = 0; block < blocks; block++) {
       if (!outgoing.write(BLOCK)) await once(outgoing, 'drain')
       upload.written += BLOCK.length
-      peak = Math.max(peak, residentKilobytes(child.pid!))
+      peak = Math.max(peak, resident())
     }
     outgoing.end(tail)
     const [response] = await answered
@@ -86,9 +74,9 @@ t.test('100 MB through a gateway of its own process', { skip: process.platform !
 
   for (const [name, [path, type, head, tail, sentTail]] of Object.entries(bodies)) {
     t.test(name, async t => {
-      const before = residentKilobytes(child.pid!)
+      const before = resident()
       const { peak, digest, length, firstBefore, framing } = await send(path, type, head, tail, BLOCKS)
-      t.ok(peak - before < LIMIT, `grew by ${Math.round((peak - before) / 1024)} MB`)
+      t.ok(peak - before < LIMIT, `grew by ${Math.round(peak - before)} MB`)
       t.ok(firstBefore, 'the first bytes were upstream before the last were sent')
       const expected = createHash('sha256').update(head)
       for (let block = 0; block < BLOCKS; block++) expected.update(BLOCK)

@@ -1,0 +1,53 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { eventually, type Teardown } from './helper.ts'
+
+export interface Program {
+  readonly child: ChildProcess
+  /** The exit code, once all output has been read; null where a signal ended it. */
+  readonly ended: Promise<number | null>
+  readonly out: () => string
+  readonly err: () => string
+  /** Both, in the order in which they came. */
+  readonly output: () => string
+}
+
+/**
+ * A script of ours as a process of its own, on a port of the system's choice,
+ * ended with the test. Of the environment it gets PATH and the settings given.
+ */
+export function spawnScript (t: Teardown, script: string, settings: Record<string, string> = {}): Program {
+  const { PATH, NODE_COMPILE_CACHE } = process.env
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', script], {
+    env: { ...(PATH && { PATH }), ...(NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE }), PORT: '0', ...settings },
+    stdio: ['ignore', 'pipe', 'pipe']
+  })
+  t.teardown(() => { child.kill('SIGKILL') })
+  let [out, err, output] = ['', '', '']
+  child.stdout.on('data', chunk => { out += chunk; output += chunk })
+  child.stderr.on('data', chunk => { err += chunk; output += chunk })
+  const ended = once(child, 'close').then(([code]) => code as number | null)
+  return { child, ended, out: () => out, err: () => err, output: () => output }
+}
+
+export interface GatewayProcess extends Program {
+  readonly port: number
+  /** The ids of the processes that ever listened: one, or one for each worker. */
+  readonly pids: () => number[]
+  /** Resident memory of the process that was started, in MB. */
+  readonly resident: () => number
+}
+
+/** A gateway as its users start it; waits until all its workers listen. The log level must be `info`, its default. */
+export async function spawnGateway (t: Teardown, settings: Record<string, string>): Promise<GatewayProcess> {
+  const program = spawnScript(t, 'src/server.ts', settings)
+  const listening = () => [...program.output().matchAll(/"pid":(\d+)[^\n]*listening at http:\/\/127\.0\.0\.1:(\d+)/g)]
+  await eventually(() => listening().length === Number(settings.WORKERS ?? 1), 20_000, program.output)
+  return {
+    ...program,
+    port: Number(listening()[0]![2]),
+    pids: () => listening().map(match => Number(match[1])),
+    resident: () => Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${program.child.pid}/status`, 'utf8'))![1]) / 1024
+  }
+}
