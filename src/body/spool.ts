@@ -1,31 +1,38 @@
-import { close, createReadStream, createWriteStream, unlink, type WriteStream } from 'node:fs'
 import { randomUUID } from 'node:crypto'
+import { open, unlink, type FileHandle } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Readable } from 'node:stream'
+import { Readable, Writable } from 'node:stream'
+
+/** Bytes of one read. */
+const READ = 65536
 
 /**
  * A body on disk: for one too large to hold, of which nothing may be passed on
  * before all of it has been seen. The file has no name from the moment it is
  * open, so that not even a killed process leaves it behind.
+ *
+ * The file is this class's alone: Node's file streams would close it as they are
+ * destroyed (`autoClose: false` does not keep them from it), while a FileHandle
+ * waits with its close for reads under way, and afterwards refuses them. A bare
+ * descriptor's number may be another client's body by then.
  */
 export class Spool {
-  readonly #file: WriteStream
+  readonly #file: Writable
+  #handle: FileHandle | undefined
   #length = 0
-  #descriptor: number | undefined
-  #disposed = false
 
   /**
    * @param onDrain more may be written
    * @param onError the disk failed, for example is full
    */
   constructor (onDrain: () => void, onError: (error: Error) => void) {
-    const path = join(tmpdir(), `model-gateway-${randomUUID()}`)
-    this.#file = createWriteStream(path, { flags: 'wx+', mode: 0o600, autoClose: false })
-    this.#file.on('open', descriptor => {
-      this.#descriptor = descriptor
-      unlink(path, () => {})
-      if (this.#disposed) this.#close()
+    this.#file = new Writable({
+      // Ended, it is still to be read.
+      autoDestroy: false,
+      construct: done => { this.#open().then(() => done(), done) },
+      write: (chunk: Buffer, _, done) => { this.#handle!.writeFile(chunk).then(() => done(), done) },
+      destroy: (error, done) => { Promise.resolve(this.#handle?.close()).then(() => done(error), done) }
     })
     this.#file.on('drain', onDrain)
     this.#file.on('error', onError)
@@ -47,18 +54,26 @@ export class Spool {
 
   /** The whole body, from its first byte; any number of times. */
   read (): Readable {
-    return createReadStream('', { fd: this.#descriptor!, start: 0, end: Math.max(0, this.#length - 1), autoClose: false })
+    return Readable.from(this.#chunks(), { objectMode: false })
   }
 
   /** Gives the disk space back. */
   dispose (): void {
-    if (this.#disposed) return
-    this.#disposed = true
     this.#file.destroy()
-    if (this.#descriptor !== undefined) this.#close()
   }
 
-  #close (): void {
-    close(this.#descriptor!, () => {})
+  async #open (): Promise<void> {
+    const path = join(tmpdir(), `model-gateway-${randomUUID()}`)
+    this.#handle = await open(path, 'wx+', 0o600)
+    await unlink(path)
+  }
+
+  async * #chunks (): AsyncGenerator<Buffer> {
+    for (let at = 0; at < this.#length;) {
+      const { bytesRead, buffer } = await this.#handle!.read(Buffer.allocUnsafe(READ), 0, READ, at)
+      if (bytesRead === 0) throw new Error('the file is shorter than what was written')
+      at += bytesRead
+      yield buffer.subarray(0, bytesRead)
+    }
   }
 }
