@@ -210,7 +210,8 @@ export class Exchange implements IntakeListener, UpstreamListener, Timed {
   }
 
   onBodySent (): void {
-    this.#postpone()
+    // The answer may have begun and wait for its reader: then no limit runs but the reader's.
+    if (this.deadline !== Infinity) this.#postpone()
   }
 
   onRequestSent (): void {
@@ -230,7 +231,7 @@ export class Exchange implements IntakeListener, UpstreamListener, Timed {
       const own = this.#listener.onAnswer(this)
       // An answer that comes before the upload's end may end before it, too.
       if (!this.exchange.request.complete) own.connection = 'close'
-      answer.begin(status, phrase, clientResponseHeaders(head.headers, own, this.#services.standingHeaders.names), this.#services.standingHeaders)
+      answer.begin(status, phrase, clientResponseHeaders(status, head.headers, own, this.#services.standingHeaders.names), this.#services.standingHeaders)
     } catch (cause) {
       this.#fail(new GatewayError('upstream_invalid_response', { cause }))
       return false

@@ -48,14 +48,19 @@ const responseRule = remembered((written): ResponseRule => {
   return { name, drop: HOP_BY_HOP.has(name) || RESPONSE_OWN.test(name) }
 })
 
-/** Names that a `Connection` header lists are hop-by-hop as well (RFC 9110 section 7.6.1). */
+const NOT_LISTED = new Set(['close', 'keep-alive', 'content-length'])
+
+/**
+ * Names that a `Connection` header lists are hop-by-hop as well (RFC 9110 section
+ * 7.6.1); not a length, without which an HTTP/1.0 client takes a body that was cut short for a whole one.
+ */
 function connectionListed (headers: RawHeaders): Set<string> | undefined {
   let listed: Set<string> | undefined
   for (let i = 0; i < headers.length; i += 2) {
     if (headers[i]!.length !== 10 || headers[i]!.toLowerCase() !== 'connection') continue
     for (const token of headers[i + 1]!.split(',')) {
       const name = token.trim().toLowerCase()
-      if (name !== '' && name !== 'close' && name !== 'keep-alive') (listed ??= new Set()).add(name)
+      if (name !== '' && !NOT_LISTED.has(name)) (listed ??= new Set()).add(name)
     }
   }
   return listed
@@ -137,7 +142,7 @@ const quoted = remembered(value => /^[\w!#$%&'*+.^`|~-]+$/.test(value) ? value :
  * upstream's of the same name, `vary` joined.
  * @param standing names that all answers carry, for which the upstream's are left out too
  */
-export function clientResponseHeaders (received: RawHeaders, own: Record<string, unknown>, standing: ReadonlySet<string>): RawHeaders {
+export function clientResponseHeaders (status: number, received: RawHeaders, own: Record<string, unknown>, standing: ReadonlySet<string>): RawHeaders {
   const listed = connectionListed(received)
   const headers: RawHeaders = []
   let vary: string | undefined
@@ -145,6 +150,8 @@ export function clientResponseHeaders (received: RawHeaders, own: Record<string,
     const { name, drop } = responseRule(received[i]!)
     const value = received[i + 1]!
     if (drop || listed?.has(name) || standing.has(name)) continue
+    // RFC 9110 section 8.6: a 204 has none, and a client that believed it would wait.
+    if (status === 204 && name === 'content-length') continue
     if (name === 'vary') vary = vary === undefined ? value : `${vary}, ${value}`
     else if (own[name] === undefined) headers.push(received[i]!, value)
   }

@@ -142,12 +142,10 @@ export class UpstreamConnection implements ResponseParts, TurnEndTask {
 
   /** Closes the socket at once, be it connected or not, and with it the request that it carries. */
   destroy (): void {
-    const body = this.#request?.body
     this.#destroyed = true
     this.#parser.pause()
     this.#letGo()
     this.#socket?.destroy()
-    if (!Buffer.isBuffer(body)) body?.destroy()
   }
 
   /** The shared memory holds bytes for this connection. False: read no more for now. */
@@ -157,7 +155,9 @@ export class UpstreamConnection implements ResponseParts, TurnEndTask {
 
   #open (): void {
     const { origin, connect } = this.#connector
-    const options = { hostname: origin.hostname, host: origin.host, protocol: origin.protocol, port: origin.port }
+    // A URL's IPv6 address is in brackets, a socket's is not.
+    const hostname = origin.hostname.replace(/^\[|\]$/g, '')
+    const options = { hostname, host: origin.host, protocol: origin.protocol, port: origin.port }
     // The connector returns the socket that it opens; its type does not say so.
     const socket = connect(options, (...[error]) => {
       if (error !== null) return this.#fail(error)
@@ -308,6 +308,9 @@ export class UpstreamConnection implements ResponseParts, TurnEndTask {
   }
 
   #letGo (): void {
+    const body = this.#request?.body
+    // The answer may have come before its end.
+    if (!Buffer.isBuffer(body)) body?.destroy()
     this.#listener = undefined
     this.#request = undefined
     this.#unread = undefined

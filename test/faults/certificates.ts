@@ -19,7 +19,7 @@ export interface Certificates {
 }
 
 const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
-const GOOD_NAME = 'DNS:localhost,IP:127.0.0.1'
+const GOOD_NAME = 'DNS:localhost,IP:127.0.0.1,IP:::1'
 
 /** Makes {@link Certificates} for localhost with the `openssl` command, in a directory that exists. */
 export function makeCertificates (directory: string): Certificates {

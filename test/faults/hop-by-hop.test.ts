@@ -64,6 +64,13 @@ t.test('to the client', async t => {
   await backAtRest(rig)
 })
 
+t.test('Connection cannot remove the length of an answer: cut short, it looks so to an HTTP/1.0 client, too', async t => {
+  const rig = await startRig(t, socket => { socket.end('HTTP/1.1 200 OK\r\nconnection: content-length\r\ncontent-length: 10\r\n\r\nhello') })
+  const answer = await send(rig.gateway.port, 'POST /v1/chat/completions HTTP/1.0\r\ncontent-length: 2\r\n\r\n{}')
+  t.match(answer, { status: 200, complete: false, headers: { 'content-length': '10' }, body: 'hello' })
+  await backAtRest(rig)
+})
+
 t.test('chunked both ways: each side frames its own', async t => {
   const rig = await startRig(t, socket => {
     const timer = setInterval(() => {

@@ -4,20 +4,27 @@ import t, { type Test } from 'tap'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { Readable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import { createServer as createTlsServer } from 'node:tls'
 import { Connections } from '../../src/proxy/connections.ts'
+import type { ResponseHead } from '../../src/proxy/response-head.ts'
 import type { UpstreamConnection, UpstreamListener } from '../../src/proxy/upstream-connection.ts'
 import { makeCertificates } from '../faults/certificates.ts'
 
 const certificates = makeCertificates(t.testdir())
 
-async function connectionsTo (t: Test, server: Server, scheme = 'http'): Promise<Connections> {
-  server.listen(0, '127.0.0.1')
+const servers: Record<string, (onSocket: (socket: Socket) => void) => Server> = {
+  http: onSocket => createServer(onSocket),
+  https: onSocket => createTlsServer(certificates.good, onSocket)
+}
+
+async function connectionsTo (t: Test, server: Server, scheme = 'http', host = '127.0.0.1'): Promise<Connections> {
+  server.listen(0, host.replace(/[[\]]/g, ''))
   await once(server, 'listening')
   const connections = new Connections({
-    origin: `${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    origin: `${scheme}://${host}:${(server.address() as AddressInfo).port}`,
     ca: [readFileSync(certificates.authority, 'utf8')]
   })
   t.teardown(() => {
@@ -52,6 +59,19 @@ t.test('a connection that is given up in its first turn is never opened', async 
   t.equal(connections.size, 1)
   t.same(heard, ['connect'], 'nothing of the one that was given up')
 })
+
+const noIPv6 = Object.values(networkInterfaces()).flat().some(address => address?.address === '::1') || process.env.CI ? false : 'no IPv6 on this machine'
+for (const [scheme, listen] of Object.entries(servers)) {
+  t.test(`${scheme}, an origin that is an IPv6 address`, { skip: noIPv6 }, async t => {
+    const connections = await connectionsTo(t, listen(socket => {
+      socket.once('data', data => { socket.end(`HTTP/1.1 200 OK\r\nx-host: ${/^host: (.*)$/m.exec(data.toString())![1]}\r\n\r\n`) })
+    }), scheme, '[::1]')
+    const head = await new Promise<ResponseHead>((resolve, reject) => {
+      send(connections.acquire(), { onHead: head => { resolve(head); return true }, onError: reject })
+    })
+    t.match(head.headers, ['x-host', /^\[::1\]:\d+$/])
+  })
+}
 
 for (const [name, length] of Object.entries({ shorter: 12, longer: 10 })) {
   t.test(`a body that is ${name} than it was said to be ends its connection`, async t => {
@@ -99,10 +119,6 @@ const bodies: Record<string, Buffer> = {
   'with a length': Buffer.concat([Buffer.from(`content-length: ${BODY.length}\r\n\r\n`), BODY]),
   'in small chunks': Buffer.concat([Buffer.from('transfer-encoding: chunked\r\n\r\n'), ...inPieces(5000).map(chunk), Buffer.from('0\r\n\r\n')]),
   'in large chunks': Buffer.concat([Buffer.from('transfer-encoding: chunked\r\n\r\n'), ...inPieces(100_000).map(chunk), Buffer.from('0\r\n\r\n')])
-}
-const servers: Record<string, (onSocket: (socket: Socket) => void) => Server> = {
-  http: onSocket => createServer(onSocket),
-  https: onSocket => createTlsServer(certificates.good, onSocket)
 }
 for (const [scheme, listen] of Object.entries(servers)) {
   for (const [name, body] of Object.entries(bodies)) {
