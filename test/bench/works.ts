@@ -11,6 +11,21 @@ const CHAT = '/v1/chat/completions'
 /** For works where one process of a program beside one of another would decide: see {@link Starts}. */
 const THREE_STARTS: Starts = { starts: 3 }
 
+/** Several rows of one process, which the first of them starts: two processes of a program differ by more than what the rows compare. */
+function rowsOf (candidate: Candidate, names: Record<string, string>): Candidate[] {
+  let started: Promise<Running>
+  return Object.entries(names).map(([name, label], i) => ({
+    ...candidate,
+    name,
+    label,
+    async start (context) {
+      if (i === 0) started = candidate.start(context)
+      const running = await started
+      return i === 0 ? running : { ...running, stop: async () => {} }
+    }
+  }))
+}
+
 /** A chat request of exactly that many bytes. */
 function chatBody (bytes: number, fields = ''): string {
   const [open, close] = [`{${fields}"messages":[{"role":"user","content":"`, '"}],"temperature":0.7}']
@@ -30,9 +45,9 @@ const chat: Work = {
   async run (options) {
     const ask: Ask = { method: 'POST', path: CHAT, body: chatBody(1024, '"model":"bench",') }
     const rows = await withUpstream('json', upstreamPort => interleave(
-      [direct, nginx, haproxy, bare, gateway, keyedGateway, stock, portkey], { scratch: options.scratch, upstreamPort }, options.quick ? 1 : 3,
+      [direct, nginx, haproxy, bare, gateway, keyedGateway, stock, portkey], { scratch: options.scratch, upstreamPort }, options.quick ? 1 : 2,
       async running => ({ ...await requestFigures(running, ask, options), ...await delayFigures(running, ask, options) }),
-      options.quick ? {} : { ...THREE_STARTS, warmUps: 2 }))
+      options.quick ? {} : { starts: 5, warmUps: 2 }))
     addDelays(rows, 'p50', 'p99')
     return [{
       name: 'chat',
@@ -56,17 +71,9 @@ const model: Work = {
       named: { method: 'POST', path: CHAT, body: chatBody(1024, '"model":"bench",') },
       added: { method: 'POST', path: CHAT, body: chatBody(1024) }
     }
-    const candidates = [gatewayAs('unscanned', 'the gateway, route without a default model'), gatewayAs('named', 'the gateway, model named'), gatewayAs('added', 'the gateway, model put in')]
-    const rows = await withUpstream('json', async upstreamPort => {
-      // One process for all three: two of them differ by more than the scan costs.
-      const shared = await gateway.start({ scratch: options.scratch, upstreamPort })
-      const here = candidates.map(candidate => ({ ...candidate, start: async () => ({ ...shared, stop: async () => {} }) }))
-      try {
-        return await interleave(here, { scratch: options.scratch, upstreamPort }, options.quick ? 2 : 11, (running, { name }) => requestFigures(running, asks[name]!, options))
-      } finally {
-        await shared.stop()
-      }
-    })
+    const candidates = rowsOf(gateway, { unscanned: 'the gateway, route without a default model', named: 'the gateway, model named', added: 'the gateway, model put in' })
+    const rows = await withUpstream('json', upstreamPort => interleave(candidates, { scratch: options.scratch, upstreamPort }, options.quick ? 2 : 11,
+      (running, { name }) => requestFigures(running, asks[name]!, options)))
     addDifferences(rows, 'cpu')
     return [{
       name: 'model',
@@ -247,25 +254,23 @@ const catalog: Work = {
     for (const count of options.quick ? [20] : [20, 200]) {
       const CATALOG_FILE = catalogFile(options.scratch, count)
       const withModels = (candidate: Candidate): Candidate => ({ ...candidate, start: context => candidate.start({ ...context, settings: { ...context.settings, CATALOG_FILE } }) })
-      const rows: Row[] = []
-      for (const status of [200, 304]) {
-        let tag = ''
-        const replay: Candidate = {
-          name: `replay-${status}`,
-          label: `bare node:http, the same bytes: ${status}`,
-          async start ({ scratch, upstreamPort }) {
-            const port = await freePort()
-            const replayed = await answerOf(scratch, upstreamPort, { CATALOG_FILE })
-            tag = replayed.tag
-            const child = startScript('peers.ts', { peer: 'replay', port, replayed })
-            await untilAnswers(port)
-            return { port, headers: {}, pids: () => [child.pid!], stop: () => end(child) }
-          }
+      let tag = ''
+      const replay = (status: number): Candidate => ({
+        name: `replay-${status}`,
+        label: `bare node:http, the same bytes: ${status}`,
+        async start ({ scratch, upstreamPort }) {
+          const port = await freePort()
+          const replayed = await answerOf(scratch, upstreamPort, { CATALOG_FILE })
+          tag = replayed.tag
+          const child = startScript('peers.ts', { peer: 'replay', port, replayed })
+          await untilAnswers(port)
+          return { port, headers: {}, pids: () => [child.pid!], stop: () => end(child) }
         }
-        const candidates = [replay, { ...withModels(gateway), name: `gateway-${status}`, label: `the gateway: ${status}` }, { ...withModels(keyedGateway), name: `gateway-keys-${status}`, label: `the gateway, with API keys: ${status}` }]
-        rows.push(...await interleave(candidates, { scratch: options.scratch, upstreamPort: 9 }, options.quick ? 1 : 2, running =>
-          requestFigures(running, { method: 'GET', path: '/v1/models', ...(status === 304 && { headers: { 'if-none-match': tag } }) }, options), options.quick ? {} : THREE_STARTS))
-      }
+      })
+      const both = (candidate: Candidate) => rowsOf(withModels(candidate), Object.fromEntries([200, 304].map(status => [`${candidate.name}-${status}`, `${candidate.label}: ${status}`])))
+      const candidates = [replay(200), replay(304), ...both(gateway), ...both(keyedGateway)]
+      const rows = await interleave(candidates, { scratch: options.scratch, upstreamPort: 9 }, options.quick ? 1 : 2, (running, { name }) =>
+        requestFigures(running, { method: 'GET', path: '/v1/models', ...(name.endsWith('304') && { headers: { 'if-none-match': tag } }) }, options), options.quick ? {} : THREE_STARTS)
       tables.push({
         name: `catalog-${count}`,
         title: `GET /v1/models, ${count} models`,
