@@ -21,8 +21,8 @@ const SWEEP = 250
 const DISTRUST = 60_000
 
 /**
- * The connections to the inference service; undici's connector opens them. There is no cap: {@link Admission} holds the one that
- * operators set.
+ * The connections to the inference service; undici's connector opens them. There
+ * is no cap: {@link Admission} holds the one that operators set.
  */
 export class Connections implements ConnectionOwner {
   readonly #connector: Connector
