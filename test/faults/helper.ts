@@ -1,5 +1,6 @@
-import { connect, type Socket } from 'node:net'
+import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import type { Test as TapTest } from 'tap'
 import { atRest, eventually, post, rawClient, startGateway, startRawUpstream, type RawClient, type RawUpstream, type TestGateway } from '../helper.ts'
 
@@ -49,6 +50,16 @@ export async function startTableRig (t: Test, settings: Record<string, string> =
   }
 }
 
+/** A port on which nothing listens: it was free a moment ago. */
+export async function closedPort (): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
 /** Descriptors that this process holds open. */
 export function descriptors (): number {
   return readdirSync('/proc/self/fd').length
@@ -59,7 +70,7 @@ export function descriptors (): number {
  * descriptor is open but those of idle upstream connections (one at either end,
  * and both ends are in this process).
  */
-export async function backAtRest ({ gateway, descriptors: before }: Rig): Promise<void> {
+export async function backAtRest ({ gateway, descriptors: before }: Pick<Rig, 'gateway' | 'descriptors'>): Promise<void> {
   await atRest(gateway)
   const allowed = () => before + 2 * gateway.app.forwarder.connections
   await eventually(() => descriptors() <= allowed(), 2000, () => `${descriptors()} descriptors, at most ${allowed()} expected`)

@@ -1,20 +1,8 @@
 // An inference service that cannot be reached: the client learns it within a
 // second, and a service that is only restarting is met again without an error.
 import t from 'tap'
-import { once } from 'node:events'
-import { createServer, type AddressInfo } from 'node:net'
 import { startFakeInference } from '../fake-inference.ts'
-import { atRest, isError, lastPost, send, startGateway, timed } from './helper.ts'
-
-/** A port on which nothing listens: it was free a moment ago. */
-async function closedPort (): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
+import { atRest, closedPort, isError, lastPost, send, startGateway, timed } from './helper.ts'
 
 const places: Record<string, () => Promise<string>> = {
   'a closed port': async () => `http://127.0.0.1:${await closedPort()}`,
