@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib'
+import { constants, createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib'
 import { GatewayError } from '../errors.ts'
 
 // RFC 9110 section 8.4.1 and RFC 8878; `x-gzip` is gzip's old name.
@@ -8,7 +8,8 @@ const DECODERS: Record<string, () => Duplex> = {
   'x-gzip': createGunzip,
   deflate: createInflate,
   br: createBrotliDecompress,
-  zstd: createZstdDecompress
+  // RFC 9659: a window of 8 MB at most. By Node's default it is 128 MB, which a decoder fills at the word of 3 KB.
+  zstd: () => createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: 23 } })
 }
 
 /**
