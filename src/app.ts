@@ -56,7 +56,7 @@ export async function buildApp (config: Config): Promise<FastifyInstance> {
   await app.register(cors, { origins: config.CORS_ORIGINS })
   await app.register(drain)
   await app.register(keys, { keys: config.API_KEYS, except: OPEN_ROUTES })
-  await app.register(rateLimit, { perMinute: config.RATE_LIMIT, keyed: config.API_KEYS.length > 0 })
+  await app.register(rateLimit, { perMinute: config.RATE_LIMIT, keys: config.API_KEYS })
 
   // open to all; the docs come before the routes that they show
   await app.register(docs, { endpoints: listEndpoints(config.PROXY_EXTRA_PATHS) })

@@ -89,5 +89,8 @@ t.test('the rate limit counts by key, and says when to come again', async t => {
   t.match(refused.headers.get('retry-after'), /^\d+$/)
   t.match(await refused.json(), { error: { type: 'rate_limit_error', code: 'rate_limit_exceeded' } })
   t.equal((await list('b')).status, 200)
+  // A key that is none has no count of its own, be it on a route that asks for none.
+  const docs = async (key: string) => (await fetch(`${gateway.url}/openapi.json`, { method: 'HEAD', headers: { 'x-api-key': key } })).status
+  t.strictSame([await docs('made up'), await docs('another'), await docs('and another')], [200, 200, 429])
   for (let i = 0; i < 4; i++) t.equal((await fetch(`${gateway.url}/healthz`)).status, 200)
 })
