@@ -7,6 +7,9 @@ export const LEAVING = 'leaving'
 /** To a worker: the gateway ends. */
 export const REFUSE = 'refuse'
 
+/** How long workers have, behind SHUTDOWN_GRACE, before they are killed, milliseconds: one that hangs must not keep the gateway from ending. */
+const LATE = 2000
+
 /** Waits before a worker that died is replaced, milliseconds: doubled for each that dies young. */
 const RESPAWN = { first: 100, most: 5000, young: 5000 }
 
@@ -31,6 +34,8 @@ export async function superviseWorkers (workers: number, config: Config): Promis
   const { promise: ended, resolve: end } = Promise.withResolvers<number>()
   const places = new Map<Worker, number>()
   let stopping = false
+  /** The settings are sound: a worker has listened. */
+  let served = false
   let youngDeaths = 0
 
   function start (place: number): void {
@@ -39,7 +44,6 @@ export async function superviseWorkers (workers: number, config: Config): Promis
       MAX_QUEUED_REQUESTS: share(config.MAX_QUEUED_REQUESTS, workers, place)
     })
     const startedAt = Date.now()
-    let listening = false
     let succeeded = false
     const succeed = (delay: number) => {
       if (succeeded || stopping) return
@@ -48,15 +52,16 @@ export async function superviseWorkers (workers: number, config: Config): Promis
     }
     places.set(worker, place)
     worker.once('listening', () => {
-      listening = true
+      served = true
       // Until now it may have had no ears for it.
       if (stopping) worker.send(REFUSE)
     })
     worker.on('message', message => { if (message === LEAVING) succeed(0) })
     worker.once('exit', code => {
       places.delete(worker)
-      // A worker that cannot start says why, and so will each of its successors.
-      if (!listening && code !== 0 && code !== null) return stop(code)
+      // A worker that cannot start says why, and so would each of its successors; but once
+      // some have, it is a file or a database that is away for now.
+      if (!served && code !== 0 && code !== null) return stop(code)
       if (stopping) {
         if (places.size === 0) end(exitCode)
         return
@@ -72,6 +77,7 @@ export async function superviseWorkers (workers: number, config: Config): Promis
     stopping = true
     if (places.size === 0) return end(exitCode)
     for (const worker of places.keys()) if (worker.isConnected()) worker.send(REFUSE)
+    setTimeout(() => { for (const worker of places.keys()) worker.process.kill('SIGKILL') }, config.SHUTDOWN_GRACE * 1000 + LATE).unref()
   }
   for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => stop(0))
 

@@ -2,7 +2,9 @@
 // one that dies is replaced, and a shutdown drains them all.
 import t from 'tap'
 import { execFileSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
+import { join } from 'node:path'
 import { startFakeInference } from './fake-inference.ts'
 import { eventually, post, rawClient } from './helper.ts'
 import { spawnGateway } from './spawn.ts'
@@ -78,6 +80,35 @@ t.test('a worker that dies is replaced; the streams of its siblings go on', asyn
   gateway.child.kill('SIGTERM')
   t.equal(await gateway.ended, 0)
   for (const pid of gateway.pids()) t.notOk(isAlive(pid))
+})
+
+t.test('a worker whose successor cannot start, for now: its siblings go on, and it is replaced once it can', async t => {
+  const upstream = await startFakeInference({ tokens: 100_000, tokensPerSecond: 100 })
+  t.teardown(() => upstream.close())
+  const CATALOG_FILE = join(t.testdir(), 'catalog.json')
+  writeFileSync(CATALOG_FILE, '{}')
+  const gateway = await spawnGateway(t, { ...WORKERS, INFERENCE_SERVICE_URL: upstream.url, SHUTDOWN_GRACE: '0', CATALOG_FILE })
+  const streams = await Promise.all(Array.from({ length: 4 }, () => rawClient(gateway.port, post('/v1/chat/completions', '{"stream":true}'))))
+  await Promise.all(streams.map(stream => stream.until(/data: /, 10_000)))
+  writeFileSync(CATALOG_FILE, '{"chat":[')
+  process.kill(gateway.pids()[0]!, 'SIGKILL')
+  await eventually(() => gateway.err().includes('CATALOG_FILE'), 15_000, gateway.output)
+  t.ok(streams.some(stream => !stream.socket.destroyed && stream.socket.readable))
+  writeFileSync(CATALOG_FILE, '{}')
+  await eventually(() => gateway.pids().length === 3, 15_000, gateway.output)
+  t.ok(streams.some(stream => !stream.socket.destroyed && stream.socket.readable))
+  gateway.child.kill('SIGTERM')
+  t.equal(await gateway.ended, 0)
+})
+
+t.test('a worker that hangs does not keep the gateway from ending', async t => {
+  const gateway = await spawnGateway(t, { ...WORKERS, SHUTDOWN_GRACE: '0' })
+  const [hung] = gateway.pids()
+  process.kill(hung!, 'SIGSTOP')
+  t.teardown(() => { if (isAlive(hung!)) process.kill(hung!, 'SIGKILL') })
+  gateway.child.kill('SIGTERM')
+  await eventually(() => gateway.child.exitCode !== null, 10_000)
+  t.notOk(isAlive(hung!))
 })
 
 t.test('a SIGTERM while a worker starts is not lost', async t => {
