@@ -151,6 +151,7 @@ export class JsonModelScanner implements ModelScanner {
 
   private readonly insertion: Insertion | undefined
   private readonly defaultModel: string | undefined
+  private readonly policed: boolean
   private state = START
   private depth = 0
   /** The kinds of the innermost open brackets, one bit each (1: object), innermost lowest. */
@@ -164,8 +165,10 @@ export class JsonModelScanner implements ModelScanner {
   /** The open key's or model's raw bytes of earlier chunks, as Latin-1. */
   private text = ''
 
-  constructor (defaultModel: string | undefined) {
+  /** @param options.policed what runs must be what is read here: a key that is `model` in other letters (`Model`), which Go's parsers take for it, is refused */
+  constructor (defaultModel: string | undefined, { policed = false } = {}) {
     this.defaultModel = defaultModel
+    this.policed = policed
     this.insertion = defaultModel === undefined ? undefined : insertionOf(defaultModel)
     this.settled = defaultModel === undefined
   }
@@ -324,6 +327,9 @@ export class JsonModelScanner implements ModelScanner {
       if (!whole) return NAME
     }
     const isModel = this.text === '' ? isModelKey(chunk, from, end) : isModelText(this.text)
+    if (!isModel && this.policed && isModelInOtherLetters(this.text === '' ? chunk.toString('latin1', from, Math.min(end, from + KEY_LIMIT + 1)) : this.text)) {
+      throw new GatewayError('duplicate_model', { message: 'The request body has a key that some services read as `model`.' })
+    }
     this.text = ''
     if (!isModel) return COLON
     if (this.named) throw new GatewayError('duplicate_model')
@@ -378,9 +384,17 @@ function isModelKey (chunk: Buffer, from: number, end: number): boolean {
 
 function isModelText (raw: string): boolean {
   if (raw.length <= MODEL.length || raw.length > KEY_LIMIT) return raw === 'model'
-  if (!raw.includes('\\')) return false
+  return raw.includes('\\') && unescaped(raw) === 'model'
+}
+
+function isModelInOtherLetters (raw: string): boolean {
+  return raw.length <= KEY_LIMIT && unescaped(raw).toLowerCase() === 'model'
+}
+
+function unescaped (raw: string): string {
+  if (!raw.includes('\\')) return raw
   try {
-    return JSON.parse(`"${raw}"`) === 'model'
+    return JSON.parse(`"${raw}"`)
   } catch (cause) {
     // No telling which key a parser laxer than RFC 8259 would read here.
     throw new GatewayError('invalid_json', { message: 'The request body has a key with a malformed escape.', cause })

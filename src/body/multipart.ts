@@ -61,10 +61,17 @@ function parametersOf (header: string): { type: string, parameters: Parameter[] 
  * Unquoted it may hold what RFC 2046 allows and RFC 9110 would have quoted (`=`,
  * `/`, `:`), for that is what mail-derived clients send. Twice, or in pieces
  * (`boundary*0`, RFC 2231), it is refused: parsers disagree on which one holds.
- * @throws {GatewayError} `invalid_multipart`
+ *
+ * A `charset` is refused but for the one that all take for granted: by Starlette
+ * names and values are read in it, in `cp037` or `utf-7` other ones than are read here.
+ * @throws {GatewayError} `invalid_multipart`, `unsupported_media_type`
  */
 export function boundaryOf (contentType: string): string {
-  const found = parametersOf(contentType).parameters.filter(({ name }) => name.startsWith('boundary'))
+  const { parameters } = parametersOf(contentType)
+  if (parameters.some(({ name, value }) => name.startsWith('charset') && !(name === 'charset' && /^(utf-8|us-ascii)$/i.test(value)))) {
+    throw new GatewayError('unsupported_media_type', { message: 'This route takes multipart/form-data in UTF-8 only.' })
+  }
+  const found = parameters.filter(({ name }) => name.startsWith('boundary'))
     .filter(({ name }) => name === 'boundary' || name.startsWith('boundary*'))
   const [boundary] = found
   if (found.length !== 1 || boundary!.name !== 'boundary') throw invalid('The content type has no boundary, or more than one.')

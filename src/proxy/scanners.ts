@@ -18,9 +18,15 @@ export function scannerFor (endpoint: Endpoint, headers: IncomingHttpHeaders, de
   if (endpoint.modelType === undefined) return undefined
   const model = defaults[endpoint.modelType]
   if (model === undefined && !policed) return undefined
-  return endpoint.body === 'json'
-    ? new JsonModelScanner(model)
-    : new MultipartModelScanner(model, boundaryOf(multipartType(headers)))
+  if (endpoint.body === 'multipart') return new MultipartModelScanner(model, boundaryOf(multipartType(headers)))
+  if (policed) requireJson(headers)
+  return new JsonModelScanner(model, { policed })
+}
+
+/** What is read as JSON here must not be a form to the upstream, nor be in another charset, where it may name another model. */
+function requireJson (headers: IncomingHttpHeaders): void {
+  if (/^(application\/([\w.-]+\+)?json\s*(;\s*charset="?utf-8"?\s*)?)?$/i.test(headers['content-type'] ?? '')) return
+  throw new GatewayError('unsupported_media_type', { message: 'This route takes application/json, in UTF-8.' })
 }
 
 function multipartType (headers: IncomingHttpHeaders): string {

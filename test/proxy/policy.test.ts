@@ -10,13 +10,14 @@ import { join } from 'node:path'
 // A folder of its own for the files of large bodies.
 process.env.TMPDIR = mkdtempSync(join(tmpdir(), 'policy-bodies-'))
 
+const JSON_TYPE = { 'content-type': 'application/json' }
 const TEXT = 'x'.repeat(3_000_000)
 
 t.test('MODEL_POLICY=catalog', async t => {
   const upstream = await startFakeInference()
   t.teardown(() => upstream.close())
   const gateway = await startGateway(t, { INFERENCE_SERVICE_URL: upstream.url, MODEL_POLICY: 'catalog' })
-  const send = (path: string, body: string) => fetch(`${gateway.url}/v1/${path}`, { method: 'POST', body })
+  const send = (path: string, body: string, type = 'application/json') => fetch(`${gateway.url}/v1/${path}`, { method: 'POST', body, headers: { 'content-type': type } })
 
   const taken: Record<string, [path: string, body: string]> = {
     named: ['chat/completions', '{"model":"gemini-1.5-pro"}'],
@@ -55,6 +56,45 @@ t.test('MODEL_POLICY=catalog', async t => {
     })
   }
 
+  // What is one model here and another to the upstream.
+  const allowed = '{"model":"gemini-1.5-pro","x":"&model=gpt-x&y="}'
+  const ambiguous: Record<string, [path: string, body: string, type: string, status: number]> = {
+    'a form': ['chat/completions', allowed, 'application/x-www-form-urlencoded', 415],
+    'a multipart form': ['chat/completions', allowed, 'multipart/form-data; boundary=b', 415],
+    text: ['chat/completions', allowed, 'text/plain', 415],
+    'JSON in utf-7': ['chat/completions', allowed, 'application/json; charset=utf-7', 415],
+    'JSON of two charsets': ['chat/completions', allowed, 'application/json; charset=utf-8; charset=utf-16', 415],
+    'a form in utf-7': ['images/edits', '--b\r\ncontent-disposition: form-data; name="model"\r\n\r\nsdxl\r\n--b--\r\n', 'multipart/form-data; boundary=b; charset=utf-7', 415],
+    'a form in a charset in pieces': ['images/edits', '--b\r\ncontent-disposition: form-data; name="model"\r\n\r\nsdxl\r\n--b--\r\n', 'multipart/form-data; boundary=b; charset*0=cp0; charset*1=37', 415],
+    'a key in other letters': ['chat/completions', '{"model":"gemini-1.5-pro","MODEL":"gpt-x"}', 'application/json', 400],
+    'a key in other, escaped letters': ['chat/completions', '{"model":"gemini-1.5-pro","\\u004dodel":"gpt-x"}', 'application/json', 400],
+    'no key but one in other letters': ['chat/completions', '{"Model":"gpt-x"}', 'application/json', 400]
+  }
+  for (const [name, [path, body, type, status]] of Object.entries(ambiguous)) {
+    t.test(`refused: ${name}`, async t => {
+      const hits = upstream.requests.length
+      const response = await send(path, body, type)
+      t.equal(response.status, status)
+      t.match(await response.json(), { error: { code: status === 415 ? 'unsupported_media_type' : 'duplicate_model' } })
+      t.equal(upstream.requests.length, hits)
+    })
+  }
+
+  const plain: Record<string, [path: string, body: string, type: string]> = {
+    'JSON of UTF-8': ['chat/completions', '{"model":"gemini-1.5-pro"}', 'application/json; charset=UTF-8'],
+    'a kind of JSON': ['chat/completions', '{"model":"gemini-1.5-pro"}', 'application/vnd.x+json'],
+    'a nested key in other letters': ['chat/completions', '{"model":"gemini-1.5-pro","x":{"Model":1},"models":1}', 'application/json'],
+    'a form in UTF-8': ['images/edits', '--b\r\ncontent-disposition: form-data; name="model"\r\n\r\nsdxl\r\n--b--\r\n', 'multipart/form-data; boundary=b; charset=utf-8']
+  }
+  for (const [name, [path, body, type]] of Object.entries(plain)) {
+    t.test(`taken: ${name}`, async t => {
+      const response = await send(path, body, type)
+      t.equal(response.status, 200)
+      await response.arrayBuffer()
+      t.equal(upstream.requests.at(-1)!.body.toString(), body)
+    })
+  }
+
   t.test('no file is left behind', async t => {
     await atRest(gateway)
     t.same(readdirSync(tmpdir()).filter(name => name.startsWith('model-gateway-')), [])
@@ -69,7 +109,7 @@ t.test('a model that an admin switches off is refused from the next request on',
     rmSync(folder, { recursive: true })
   })
   const gateway = await startGateway(t, { INFERENCE_SERVICE_URL: upstream.url, MODEL_POLICY: 'catalog', CATALOG_SOURCE: 'database', DATABASE_URL: `sqlite:${folder}/catalog.db`, CATALOG_SNAPSHOT_FILE: `${folder}/snapshot.json`, ADMIN_API_KEY: 'admin' })
-  const chat = async () => (await fetch(`${gateway.url}/v1/chat/completions`, { method: 'POST', body: '{"model":"gemini-1.5-pro"}' })).status
+  const chat = async () => (await fetch(`${gateway.url}/v1/chat/completions`, { method: 'POST', headers: JSON_TYPE, body: '{"model":"gemini-1.5-pro"}' })).status
   const activate = async (isActive: boolean) => {
     const response = await fetch(`${gateway.url}/admin/models/gemini-1.5-pro`, { method: 'PATCH', headers: { authorization: 'Bearer admin', 'content-type': 'application/merge-patch+json' }, body: JSON.stringify({ isActive }) })
     t.equal(response.status, 200)
