@@ -133,8 +133,9 @@ export class Exchange implements IntakeListener, UpstreamListener, Timed {
     if (Number(request.headers['content-length']) > this.#services.limits.bodyLimit) {
       return this.#refuse(new GatewayError('body_too_large', { message: `The request body is larger than ${this.#services.limits.bodyLimit} bytes.` }))
     }
-    if (request.method === 'GET') return this.#queue()
-    this.#intake = new Intake(body, { scanner, limit: this.#services.limits.bodyLimit, modelFirst: this.exchange.refuseModel !== undefined }, this)
+    // RFC 9112 section 6.3: without these there is no body. A POST has an empty one, which its scanner is to judge.
+    if (request.method !== 'POST' && request.headers['content-length'] === undefined && request.headers['transfer-encoding'] === undefined) return this.#queue()
+    this.#intake = new Intake(body, request, { scanner, limit: this.#services.limits.bodyLimit, modelFirst: this.exchange.refuseModel !== undefined }, this)
   }
 
   /** Ends the exchange from the gateway's side: at shutdown, when the grace is over. */

@@ -26,7 +26,7 @@ export interface IntakeListener {
 /** How a request body is to be read. */
 export interface IntakeOptions {
   readonly scanner: ModelScanner | undefined
-  /** Largest body in bytes, as decoded. */
+  /** Largest body in bytes, as it comes and as decoded. */
   readonly limit: number
   /** Nothing may be passed on before the model is known. */
   readonly modelFirst: boolean
@@ -45,6 +45,7 @@ export class Intake {
   #held: Buffer[] = []
   #heldBytes = 0
   #received = 0
+  #encoded = 0
   #upload: Upload | undefined
   /** Chunks passed on that the upstream's socket may still be writing. */
   #passed: Buffer[] = []
@@ -53,7 +54,11 @@ export class Intake {
   #ended = false
   #large = false
 
-  constructor (source: Readable, { scanner, limit, modelFirst }: IntakeOptions, listener: IntakeListener) {
+  /**
+   * @param source the body as it is to be read
+   * @param wire the body as it comes: `source`, or what `source` decodes
+   */
+  constructor (source: Readable, wire: Readable, { scanner, limit, modelFirst }: IntakeOptions, listener: IntakeListener) {
     this.#source = source
     this.#scanner = scanner
     this.#limit = limit
@@ -62,6 +67,8 @@ export class Intake {
     source.on('data', (chunk: Buffer) => this.#onData(chunk))
     source.on('end', () => this.#onEnd())
     source.on('error', cause => this.#refuse(new GatewayError('invalid_encoding', { cause })))
+    // Empty blocks decode to nothing, without end.
+    if (wire !== source) wire.on('data', (chunk: Buffer) => this.#count(chunk))
   }
 
   /** Bytes by which the sent body is longer than the received one, once that is certain; else undefined. */
@@ -100,8 +107,17 @@ export class Intake {
 
   #onData (chunk: Buffer): void {
     this.#received += chunk.length
-    if (this.#received > this.#limit) return this.#refuse(new GatewayError('body_too_large', { message: `The request body is larger than ${this.#limit} bytes.` }))
+    if (this.#received > this.#limit) return this.#refuseSize()
     this.#pass(chunk, false)
+  }
+
+  #count (encoded: Buffer): void {
+    this.#encoded += encoded.length
+    if (this.#encoded > this.#limit && !this.#ended) this.#refuseSize()
+  }
+
+  #refuseSize (): void {
+    this.#refuse(new GatewayError('body_too_large', { message: `The request body is larger than ${this.#limit} bytes.` }))
   }
 
   #onEnd (): void {

@@ -91,6 +91,15 @@ t.test('a compressed body counts as it is inflated', async t => {
   await backAtRest(rig)
 })
 
+t.test('a compressed body counts as it comes, too: empty blocks inflate to nothing, without end', async t => {
+  const rig = await startRig(t, () => {}, settings)
+  const emptyBlocks = Buffer.alloc(2 * LIMIT).map((_, i) => [0, 0, 0, 255, 255][i % 5]!)
+  const body = Buffer.concat([gzipSync('').subarray(0, 10), emptyBlocks])
+  const chunked = `POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\nconnection: close\r\ncontent-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n`
+  isError(t, await send(rig.gateway.port, Buffer.concat([Buffer.from(chunked), body, Buffer.from('\r\n')])), 413, 'body_too_large')
+  await backAtRest(rig)
+})
+
 t.test('exactly the limit passes', async t => {
   const rig = await startRig(t, socket => {
     const timer = setInterval(() => {

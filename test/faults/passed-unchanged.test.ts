@@ -51,6 +51,16 @@ t.test('a body to HEAD, which is none, is not the next answer', async t => {
   await backAtRest(rig)
 })
 
+t.test('a GET with a body, where any is passed on', async t => {
+  const rig = await startRig(t, socket => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'), EXTRA)
+  const get = 'GET /v1/score HTTP/1.1\r\nhost: g\r\nconnection: close\r\n'
+  t.match(await send(rig.gateway.port, `${get}content-length: 7\r\n\r\n{"a":1}`), { status: 200, body: 'ok' })
+  t.match(rig.upstream.received[0]!.toString(), /\r\ncontent-length: 7\r\n\r\n\{"a":1\}$/)
+  t.match(await send(rig.gateway.port, `${get}\r\n`), { status: 200, body: 'ok' })
+  t.notMatch(rig.upstream.received[0]!.toString().split('{"a":1}')[1]!, /content-length|transfer-encoding/)
+  await backAtRest(rig)
+})
+
 t.test('trailers pass, but none that would speak of this connection', async t => {
   const rig = await startRig(t, socket => socket.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: x-usage\r\n\r\n5\r\nhello\r\n0\r\nx-usage: 12\r\nset-cookie: a=b\r\ntransfer-encoding: gzip\r\nconnection: close\r\n\r\n'))
   const answer = await send(rig.gateway.port, lastPost('/v1/chat/completions'))
