@@ -97,6 +97,7 @@ for (const { engine, skip, freshUrl } of ENGINES) {
         ['PUT', '/admin/models/order', { ids: [] }, 400, ''],
         ['POST', '/admin/models/import', { chat: [{ id: 'a', name: 'A', description: '' }, { id: 'a', name: 'A', description: '' }] }, 400, '/chat/1/id'],
         ['POST', '/admin/models/import', { chat: [{ id: 'a', description: '' }] }, 400, '/chat/0/name'],
+        ['POST', '/admin/models/import', { chat: [{ id: 'a', name: 'A', description: '', createdAt: '2025-99-99T99:99:99.999Z' }] }, 400, '/chat/0/createdAt'],
         ['POST', '/admin/models/import', { image: [{ id: 'import', name: 'A', description: '' }] }, 400, '/image/0/id'],
         ['GET', '/admin/models?limit=0', undefined, 400, 'limit'],
         ['GET', '/admin/models?limit=many', undefined, 400, 'limit'],

@@ -1,5 +1,6 @@
 import type { TSchema } from '@sinclair/typebox'
 import { Value, ValueErrorType, type ValueError } from '@sinclair/typebox/value'
+import type { CuratedModel } from './models.ts'
 
 /** A place in a document (an RFC 6901 pointer) and what is wrong there. */
 export interface Problem {
@@ -15,6 +16,17 @@ export function schemaProblems (schema: TSchema, value: unknown): Problem[] {
     if (!problems.has(error.path)) problems.set(error.path, { pointer: error.path, reason: reasonOf(error) })
   }
   return [...problems.values()]
+}
+
+/** What no schema can say of a model: each field at fault. */
+export function * modelProblems ({ createdAt }: Partial<CuratedModel>, pointer = ''): Generator<Problem> {
+  if (createdAt !== undefined && !isDate(createdAt)) yield { pointer: `${pointer}/createdAt`, reason: 'is no date of the calendar' }
+}
+
+/** Whether a text in the form of a date names one: JavaScript reads 31 June as 1 July, and PostgreSQL knows no year 0. */
+function isDate (text: string): boolean {
+  const ms = Date.parse(text)
+  return !Number.isNaN(ms) && new Date(ms).toISOString() === text && text >= '0001'
 }
 
 const REASONS: { [type in ValueErrorType]?: (schema: TSchema) => string } = {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Type, type Static } from '@sinclair/typebox'
 import { ConfigError } from '../config.ts'
-import { schemaProblems, type Problem } from './problems.ts'
+import { modelProblems, schemaProblems, type Problem } from './problems.ts'
 import { DEFAULT_CREATED_AT, MODEL_TYPES, ModelSchema, type CuratedModel, type ModelType } from './models.ts'
 
 const { type, ...fields } = ModelSchema.properties
@@ -50,11 +50,12 @@ export function catalogFileProblems (value: unknown): Problem[] {
   if (problems.length > 0) return problems
   const seen = new Map<string, string>()
   for (const type of MODEL_TYPES) {
-    for (const [index, { id }] of ((value as CatalogFile)[type] ?? []).entries()) {
+    for (const [index, item] of ((value as CatalogFile)[type] ?? []).entries()) {
+      problems.push(...modelProblems(item, `/${type}/${index}`))
       const pointer = `/${type}/${index}/id`
-      const first = seen.get(id)
-      if (first === undefined) seen.set(id, pointer)
-      else problems.push({ pointer, reason: `duplicates the id ${JSON.stringify(id)} of ${first}` })
+      const first = seen.get(item.id)
+      if (first === undefined) seen.set(item.id, pointer)
+      else problems.push({ pointer, reason: `duplicates the id ${JSON.stringify(item.id)} of ${first}` })
     }
   }
   return problems

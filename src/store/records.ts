@@ -1,4 +1,4 @@
-import { MODEL_TYPES, type CuratedModel } from '../catalog/models.ts'
+import { DEFAULT_CREATED_AT, MODEL_TYPES, type CuratedModel } from '../catalog/models.ts'
 import type { ModelRow } from './schema.ts'
 
 /** A model as the table keeps it. */
@@ -47,9 +47,13 @@ function recordOf (row: ModelRow): ModelRecord {
   }
 }
 
-/** A date as either engine returns it. SQLite's own `current_timestamp` is UTC, but does not say so. */
+/**
+ * A date as either engine returns it. SQLite's own `current_timestamp` is UTC,
+ * but does not say so. A row whose date is none can still be listed and removed.
+ */
 export function isoDate (value: Date | string): string {
-  return new Date(typeof value === 'string' && !ZONE.test(value) ? `${value.replace(' ', 'T')}Z` : value).toISOString()
+  const date = new Date(typeof value === 'string' && !ZONE.test(value) ? `${value.replace(' ', 'T')}Z` : value)
+  return Number.isNaN(date.getTime()) ? DEFAULT_CREATED_AT : date.toISOString()
 }
 
 const ZONE = /(Z|[+-]\d\d:?\d\d)$/i

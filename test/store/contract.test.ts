@@ -126,6 +126,16 @@ for (const { engine, skip, freshUrl } of ENGINES) {
       t.same(ids(await listed(store)).slice(0, 4), ['gemini-1.5-pro', 'gemini-1.5-flash', 'hand', 'gemini-2.5-flash-preview-04-17'], 'and can be moved')
     })
 
+    t.test('a row whose dates are none stands in no other\'s way', async t => {
+      const url = await freshUrl(t)
+      const store = await open(t, url)
+      await store.prepare(seed)
+      await byHand(url, 'insert into models (id, name, created_at, updated_at) values (\'hand\', \'By hand\', \'infinity\', \'infinity\')')
+      t.match((await listed(store))[3], { id: 'hand', createdAt: '2025-05-01T00:00:00.000Z', updatedAt: '2025-05-01T00:00:00.000Z' })
+      await store.change('ann', records => records.filter(({ id }) => id !== 'hand'))
+      t.same(ids(await listed(store)), ids(seed as ModelRecord[]))
+    })
+
     t.test('thousands of models in one edit', async t => {
       const store = await fresh(t, [])
       const many = Array.from({ length: 3000 }, (_, index) => draft(`m${index}`))
