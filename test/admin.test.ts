@@ -115,6 +115,15 @@ for (const { engine, skip, freshUrl } of ENGINES) {
       t.equal((await call('GET', '/admin/audit')).json.data.filter(({ who }: { who: string }) => who !== 'start').length, 1, 'nothing of it was written')
     })
 
+    t.test('a body of very many mistakes gets a short answer', async t => {
+      const { call } = await start(t)
+      for (const [method, path, body] of [['POST', '/admin/models/import', `{"chat":[${'0,'.repeat(400_000)}0]}`], ['PUT', '/admin/models/order', `[${'"x",'.repeat(200_000)}"x"]`], ['PUT', '/admin/models/order', `[${'"sdxl",'.repeat(100_000)}"sdxl"]`]] as const) {
+        const answer = await call(method, path, body)
+        t.match(answer, { status: 400, json: { error: { code: 'invalid_value', message: / The body has more problems\.$/ } } })
+        t.ok(answer.json.error.message.length < 2000)
+      }
+    })
+
     t.test('who edits what another has changed meanwhile is told', async t => {
       const { call } = await start(t)
       const { headers: { etag }, json } = await (async () => {

@@ -8,14 +8,31 @@ export interface Problem {
   reason: string
 }
 
+const MOST_PROBLEMS = 20
+
+/** The first of the problems, and whether there are more: looks no further, since a body of a megabyte can have a million. */
+export function firstProblems (problems: Iterable<Problem>): Problem[] {
+  const first: Problem[] = []
+  for (const problem of problems) {
+    if (first.length === MOST_PROBLEMS) return [...first, { pointer: '', reason: 'has more problems' }]
+    first.push(problem)
+  }
+  return first
+}
+
 /** What is wrong with a value, in words for the person who wrote it: one finding for each place. */
 export function schemaProblems (schema: TSchema, value: unknown): Problem[] {
-  const problems = new Map<string, Problem>()
+  return firstProblems(findings(schema, value))
+}
+
+function * findings (schema: TSchema, value: unknown): Generator<Problem> {
+  const places = new Set<string>()
   for (const error of Value.Errors(schema, value)) {
     // A property that is missing is also found to be of the wrong type.
-    if (!problems.has(error.path)) problems.set(error.path, { pointer: error.path, reason: reasonOf(error) })
+    if (places.has(error.path)) continue
+    places.add(error.path)
+    yield { pointer: error.path, reason: reasonOf(error) }
   }
-  return [...problems.values()]
 }
 
 /** What no schema can say of a model: each field at fault. */

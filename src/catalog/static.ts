@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Type, type Static } from '@sinclair/typebox'
 import { ConfigError } from '../config.ts'
-import { modelProblems, schemaProblems, type Problem } from './problems.ts'
+import { firstProblems, modelProblems, schemaProblems, type Problem } from './problems.ts'
 import { DEFAULT_CREATED_AT, MODEL_TYPES, ModelSchema, type CuratedModel, type ModelType } from './models.ts'
 
 const { type, ...fields } = ModelSchema.properties
@@ -47,18 +47,20 @@ export const BUILT_IN: CatalogFile = {
 /** What is wrong with a catalog file's content; nothing where it is sound. */
 export function catalogFileProblems (value: unknown): Problem[] {
   const problems = schemaProblems(CatalogFileSchema, value)
-  if (problems.length > 0) return problems
+  return problems.length > 0 ? problems : firstProblems(itemProblems(value as CatalogFile))
+}
+
+function * itemProblems (file: CatalogFile): Generator<Problem> {
   const seen = new Map<string, string>()
   for (const type of MODEL_TYPES) {
-    for (const [index, item] of ((value as CatalogFile)[type] ?? []).entries()) {
-      problems.push(...modelProblems(item, `/${type}/${index}`))
+    for (const [index, item] of (file[type] ?? []).entries()) {
+      yield * modelProblems(item, `/${type}/${index}`)
       const pointer = `/${type}/${index}/id`
       const first = seen.get(item.id)
       if (first === undefined) seen.set(item.id, pointer)
-      else problems.push({ pointer, reason: `duplicates the id ${JSON.stringify(item.id)} of ${first}` })
+      else yield { pointer, reason: `duplicates the id ${JSON.stringify(item.id)} of ${first}` }
     }
   }
-  return problems
 }
 
 /** A sound catalog file → its models, in order. */

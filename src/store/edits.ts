@@ -1,6 +1,6 @@
 import { matchesStrongly, entityTag } from '../catalog/etag.ts'
 import { MODEL_TYPES } from '../catalog/models.ts'
-import { schemaProblems, type Problem } from '../catalog/problems.ts'
+import { firstProblems, schemaProblems, type Problem } from '../catalog/problems.ts'
 import { catalogFileProblems, modelsOf, type CatalogFile, type CatalogFileItem } from '../catalog/static.ts'
 import { GatewayError } from '../errors.ts'
 import { ModelReplacementSchema, type ModelReplacement, type NewModel } from './inputs.ts'
@@ -61,11 +61,7 @@ export function without (records: ModelRecord[], id: string, ifMatch: string | u
 /** Records with those named in their new order: they change places among themselves. */
 export function withOrder (records: ModelRecord[], ids: readonly string[]): ModelDraft[] {
   const byId = new Map(records.map(record => [record.id, record]))
-  refuse(ids.flatMap((id, index) => {
-    const pointer = `/${index}`
-    if (!byId.has(id)) return [{ pointer, reason: `names the model '${id}', which does not exist` }]
-    return ids.indexOf(id) < index ? [{ pointer, reason: `names the model '${id}' again` }] : []
-  }))
+  refuse(firstProblems(orderProblems(ids, byId)))
   const moved = ids.map(id => byId.get(id) as ModelRecord)
   const named = new Set(ids)
   return records.map(record => named.has(record.id) ? moved.shift() as ModelRecord : record)
@@ -100,6 +96,16 @@ export function exported (records: readonly ModelRecord[]): Required<CatalogFile
 /** The tag of a catalog file. */
 export function fileTag (file: CatalogFile): string {
   return entityTag(JSON.stringify(file))
+}
+
+function * orderProblems (ids: readonly string[], known: ReadonlyMap<string, unknown>): Generator<Problem> {
+  const named = new Set<string>()
+  for (const [index, id] of ids.entries()) {
+    const pointer = `/${index}`
+    if (!known.has(id)) yield { pointer, reason: `names the model '${id}', which does not exist` }
+    else if (named.has(id)) yield { pointer, reason: `names the model '${id}' again` }
+    named.add(id)
+  }
 }
 
 function current (records: ModelRecord[], id: string, ifMatch: string | undefined): ModelRecord {

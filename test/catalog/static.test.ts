@@ -1,6 +1,6 @@
 // A catalog file that is wrong stops the start and says where and why.
 import t from 'tap'
-import { staticModels } from '../../src/catalog/static.ts'
+import { catalogFileProblems, staticModels } from '../../src/catalog/static.ts'
 import { ConfigError } from '../../src/config.ts'
 import { buildApp, tempDir, tempFile } from './helper.ts'
 
@@ -37,6 +37,18 @@ for (const [name, content, problems] of cases) {
     }
   })
 }
+
+t.test('of very many problems the first are told, and no more looked for', async t => {
+  const more = { pointer: '', reason: 'has more problems' }
+  const items: unknown[] = Array.from({ length: 1000 }, () => 0)
+  Object.defineProperty(items, 100, { get: () => t.fail('looked at the rest') })
+  const wrong = catalogFileProblems({ chat: items })
+  t.same([wrong.length, wrong[19], wrong[20]], [21, { pointer: '/chat/19', reason: 'must be an object' }, more])
+  const repeated = catalogFileProblems({ chat: Array.from({ length: 1000 }, () => good) })
+  t.match([repeated.length, repeated[19], repeated[20]], [21, { pointer: '/chat/20/id', reason: /^duplicates/ }, more])
+  t.equal(catalogFileProblems({ chat: items.slice(0, 20) }).length, 20, 'exactly as many as are told')
+  t.throws(() => staticModels(tempFile(t, `{"chat":[${'0,'.repeat(1000)}0]}`)), /CATALOG_FILE \S+: the document has more problems$/)
+})
 
 t.test('a file that cannot be read', async t => {
   const dir = tempDir(t)
