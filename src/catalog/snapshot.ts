@@ -1,27 +1,24 @@
 import { mkdir, open, readFile, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { Type, type Static } from '@sinclair/typebox'
+import { Type, type ArrayOptions, type Static, type TSchema } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
-import { ModelSchema, ModelTypeSchema } from './models.ts'
+import { ModelTypeSchema } from './models.ts'
 
-const CuratedSchema = Type.Object({ ...ModelSchema.properties, isActive: Type.Boolean() })
-const ReportedSchema = Type.Object({
-  id: Type.String({ minLength: 1 }),
-  name: Type.Optional(Type.String()),
-  description: Type.Optional(Type.String()),
-  type: Type.Optional(ModelTypeSchema),
-  provider: Type.Optional(Type.String()),
-  contextLength: Type.Optional(Type.Integer())
-})
-const SnapshotSchema = Type.Object({
-  format: Type.Literal(1),
-  curated: Type.Optional(Type.Object({ origin: Type.String(), loadedAt: Type.Number(), value: Type.Array(CuratedSchema) })),
-  reported: Type.Optional(Type.Object({ origin: Type.String(), loadedAt: Type.Number(), value: Type.Array(ReportedSchema, { minItems: 1 }) }))
-})
+// The shape alone: a row that somebody wrote into the table by hand was shown
+// with an empty name as well.
+const text = Type.String()
+const id = Type.String({ minLength: 1 })
+const known = { provider: Type.Optional(text), contextLength: Type.Optional(Type.Number()) }
+const list = <T extends TSchema>(item: T, options?: ArrayOptions) => Type.Object({ origin: text, loadedAt: Type.Number(), value: Type.Array(item, options) })
+const LISTS = {
+  curated: list(Type.Object({ id, name: text, description: text, type: ModelTypeSchema, ...known, createdAt: Type.Optional(text), isActive: Type.Boolean() })),
+  reported: list(Type.Object({ id, name: Type.Optional(text), description: Type.Optional(text), type: Type.Optional(ModelTypeSchema), ...known }), { minItems: 1 })
+}
+const HeadSchema = Type.Object({ format: Type.Literal(1) })
 
 /** The last good lists, each with where it came from: another service's list is of no use. */
-export type Snapshot = Static<typeof SnapshotSchema>
+export type Snapshot = Static<typeof HeadSchema> & { [name in keyof typeof LISTS]?: Static<typeof LISTS[name]> }
 
 const REWRITE_MS = 60_000
 
@@ -38,16 +35,25 @@ export class SnapshotFile {
     this.#onTrouble = onTrouble
   }
 
-  /** What an earlier process left behind; nothing where there is no file, or none that can be used. */
+  /** What an earlier process left behind: of each list, nothing where there is none that can be used. */
   async read (): Promise<Snapshot> {
+    let snapshot: Snapshot
     try {
-      const snapshot: unknown = JSON.parse(await readFile(this.#file, 'utf8'))
-      Value.Assert(SnapshotSchema, snapshot)
-      return snapshot
+      snapshot = JSON.parse(await readFile(this.#file, 'utf8'))
+      Value.Assert(HeadSchema, snapshot)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#onTrouble(error)
       return { format: 1 }
     }
+    for (const name of ['curated', 'reported'] as const) {
+      try {
+        if (snapshot[name] !== undefined) Value.Assert(LISTS[name], snapshot[name])
+      } catch (error) {
+        this.#onTrouble(error)
+        delete snapshot[name]
+      }
+    }
+    return snapshot
   }
 
   /** Writes the lists where they differ from what is there; where only the dates do, now and then. */
