@@ -77,6 +77,7 @@ for (const { engine, skip, freshUrl } of ENGINES) {
         ['POST', '/admin/models', { ...NEW, id: 'x'.repeat(101) }, 400, '/id'],
         ['POST', '/admin/models', { ...NEW, id: 'a\u0000b' }, 400, '/id'],
         ['POST', '/admin/models', { ...NEW, id: 'export' }, 400, '/id'],
+        ['POST', '/admin/models', { ...NEW, id: 'a/../b' }, 400, '/id'],
         ['POST', '/admin/models', { ...NEW, id: 'x', type: 'video' }, 400, '/type'],
         ['POST', '/admin/models', { ...NEW, id: 'x', contextLength: '4096' }, 400, '/contextLength'],
         ['POST', '/admin/models', { ...NEW, id: 'x', contextLength: 0 }, 400, '/contextLength'],
@@ -98,6 +99,7 @@ for (const { engine, skip, freshUrl } of ENGINES) {
         ['POST', '/admin/models/import', { chat: [{ id: 'a', name: 'A', description: '' }, { id: 'a', name: 'A', description: '' }] }, 400, '/chat/1/id'],
         ['POST', '/admin/models/import', { chat: [{ id: 'a', description: '' }] }, 400, '/chat/0/name'],
         ['POST', '/admin/models/import', { chat: [{ id: 'a', name: 'A', description: '', createdAt: '2025-99-99T99:99:99.999Z' }] }, 400, '/chat/0/createdAt'],
+        ['POST', '/admin/models/import', { chat: [{ id: 'a//b', name: 'A', description: '' }] }, 400, '/chat/0/id'],
         ['POST', '/admin/models/import', { image: [{ id: 'import', name: 'A', description: '' }] }, 400, '/image/0/id'],
         ['GET', '/admin/models?limit=0', undefined, 400, 'limit'],
         ['GET', '/admin/models?limit=many', undefined, 400, 'limit'],
@@ -113,6 +115,18 @@ for (const { engine, skip, freshUrl } of ENGINES) {
       }
       t.equal((await call('POST', '/admin/models', 'x', { 'content-type': 'text/plain' })).status, 415)
       t.equal((await call('GET', '/admin/audit')).json.data.filter(({ who }: { who: string }) => who !== 'start').length, 1, 'nothing of it was written')
+    })
+
+    t.test('an id is refused, or has a path', async t => {
+      const { call } = await start(t)
+      for (const id of ['a//b', '/a', 'a/../b', 'a/.', '..', '.', 'a\\b', 'x%41y']) {
+        t.match(await call('POST', '/admin/models', { ...NEW, id }), { status: 400, json: { error: { param: '/id' } } }, id)
+      }
+      for (const id of ['a/', '...', 'a..b', '.a/b', '50%', '%', 'x%4', 'a?b#c', 'é ü', '模'.repeat(100), '__proto__']) {
+        t.equal((await call('POST', '/admin/models', { ...NEW, id })).status, 201, id)
+        for (const path of ['/v1/models', '/admin/models']) t.equal((await call('GET', `${path}/${encodeURIComponent(id)}`)).json.id, id)
+        t.equal((await call('DELETE', `/admin/models/${encodeURIComponent(id)}`)).status, 204, id)
+      }
     })
 
     t.test('a body of very many mistakes gets a short answer', async t => {

@@ -1,5 +1,6 @@
 import type { TSchema } from '@sinclair/typebox'
 import { Value, ValueErrorType, type ValueError } from '@sinclair/typebox/value'
+import { isPlainTarget } from '../http/well-formed.ts'
 import type { CuratedModel } from './models.ts'
 
 /** A place in a document (an RFC 6901 pointer) and what is wrong there. */
@@ -36,7 +37,8 @@ function * findings (schema: TSchema, value: unknown): Generator<Problem> {
 }
 
 /** What no schema can say of a model: each field at fault. */
-export function * modelProblems ({ createdAt }: Partial<CuratedModel>, pointer = ''): Generator<Problem> {
+export function * modelProblems ({ id, createdAt }: Partial<CuratedModel>, pointer = ''): Generator<Problem> {
+  if (id !== undefined && !isPlainTarget(`/${encodeURIComponent(id.toWellFormed())}`)) yield { pointer: `${pointer}/id`, reason: 'cannot stand in a path' }
   if (createdAt !== undefined && !isDate(createdAt)) yield { pointer: `${pointer}/createdAt`, reason: 'is no date of the calendar' }
 }
 

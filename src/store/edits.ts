@@ -1,6 +1,6 @@
 import { matchesStrongly, entityTag } from '../catalog/etag.ts'
 import { MODEL_TYPES } from '../catalog/models.ts'
-import { firstProblems, schemaProblems, type Problem } from '../catalog/problems.ts'
+import { firstProblems, modelProblems, schemaProblems, type Problem } from '../catalog/problems.ts'
 import { catalogFileProblems, modelsOf, type CatalogFile, type CatalogFileItem } from '../catalog/static.ts'
 import { GatewayError } from '../errors.ts'
 import { ModelReplacementSchema, type ModelReplacement, type NewModel } from './inputs.ts'
@@ -32,6 +32,7 @@ export function knownModel (records: readonly ModelRecord[], id: string): ModelR
 /** Records with one more at the end of its type. */
 export function withNew (records: ModelRecord[], { description = '', isActive = true, ...input }: NewModel): ModelDraft[] {
   if (RESERVED.has(input.id)) refuse([{ pointer: '/id', reason: `must not be ${[...RESERVED].join(', ')}: these are paths of this API` }])
+  refuse([...modelProblems(input)])
   if (records.some(({ id }) => id === input.id)) {
     throw new GatewayError('conflict', { message: `The model '${input.id}' exists already.`, param: '/id' })
   }
