@@ -117,6 +117,21 @@ for (const { engine, skip, freshUrl } of ENGINES) {
       t.equal((await call('GET', '/admin/audit')).json.data.filter(({ who }: { who: string }) => who !== 'start').length, 1, 'nothing of it was written')
     })
 
+    t.test('half a surrogate pair is refused before anything is written', async t => {
+      const { call } = await start(t)
+      const before = (await call('GET', '/admin/models')).json
+      for (const [field, text] of [['id', 'a\ud800'], ['name', '\udc00a'], ['description', '\ud83d \ude00'], ['provider', '\ud800']] as const) {
+        const body = { ...NEW, id: 'sdxl', [field]: text }
+        const refused = { status: 400, json: { error: { code: 'invalid_value', param: `/${field}` } } }
+        t.match(await call('POST', '/admin/models', { ...body, id: field === 'id' ? text : 'new' }), refused)
+        t.match(await call('PUT', '/admin/models/sdxl', body), refused)
+        t.match(await call('PATCH', '/admin/models/sdxl', { [field]: text }), refused)
+        t.match(await call('POST', '/admin/models/import', { chat: [{ id: 'new', name: 'New', description: '', [field]: text }] }), { status: 400, json: { error: { param: `/chat/0/${field}` } } })
+      }
+      t.same((await call('GET', '/admin/models')).json, before)
+      t.match(await call('POST', '/admin/models', { ...NEW, id: '😀', name: '😀' }), { status: 201, json: { id: '😀', name: '😀' } })
+    })
+
     t.test('an id is refused, or has a path', async t => {
       const { call } = await start(t)
       for (const id of ['a//b', '/a', 'a/../b', 'a/.', '..', '.', 'a\\b', 'x%41y']) {

@@ -10,6 +10,7 @@ export interface Problem {
 }
 
 const MOST_PROBLEMS = 20
+const FOREIGN_CHARACTERS = 'has characters that cannot stand there'
 
 /** The first of the problems, and whether there are more: looks no further, since a body of a megabyte can have a million. */
 export function firstProblems (problems: Iterable<Problem>): Problem[] {
@@ -36,10 +37,20 @@ function * findings (schema: TSchema, value: unknown): Generator<Problem> {
   }
 }
 
+const RULES: { [field: string]: { holds: (text: string) => boolean, reason: string } } = {
+  id: { holds: id => isPlainTarget(`/${encodeURIComponent(id)}`), reason: 'cannot stand in a path' },
+  createdAt: { holds: isDate, reason: 'is no date of the calendar' }
+}
+
 /** What no schema can say of a model: each field at fault. */
-export function * modelProblems ({ id, createdAt }: Partial<CuratedModel>, pointer = ''): Generator<Problem> {
-  if (id !== undefined && !isPlainTarget(`/${encodeURIComponent(id.toWellFormed())}`)) yield { pointer: `${pointer}/id`, reason: 'cannot stand in a path' }
-  if (createdAt !== undefined && !isDate(createdAt)) yield { pointer: `${pointer}/createdAt`, reason: 'is no date of the calendar' }
+export function * modelProblems (model: Partial<CuratedModel>, pointer = ''): Generator<Problem> {
+  for (const [field, value] of Object.entries(model)) {
+    if (typeof value !== 'string') continue
+    const rule = RULES[field]
+    // Half a surrogate pair is no character: UTF-8 has no bytes for it, so what is stored would be another text.
+    if (!value.isWellFormed()) yield { pointer: `${pointer}/${field}`, reason: FOREIGN_CHARACTERS }
+    else if (rule?.holds(value) === false) yield { pointer: `${pointer}/${field}`, reason: rule.reason }
+  }
 }
 
 /** Whether a text in the form of a date names one: JavaScript reads 31 June as 1 July, and PostgreSQL knows no year 0. */
@@ -51,7 +62,7 @@ function isDate (text: string): boolean {
 const REASONS: { [type in ValueErrorType]?: (schema: TSchema) => string } = {
   [ValueErrorType.ObjectRequiredProperty]: () => 'is missing',
   [ValueErrorType.ObjectAdditionalProperties]: () => 'is not a known field',
-  [ValueErrorType.StringPattern]: () => 'has characters that cannot stand there',
+  [ValueErrorType.StringPattern]: () => FOREIGN_CHARACTERS,
   [ValueErrorType.StringMinLength]: () => 'must not be empty',
   [ValueErrorType.StringMaxLength]: ({ maxLength }) => `must have at most ${maxLength} characters`,
   [ValueErrorType.IntegerMinimum]: ({ minimum }) => `must be ${minimum} or more`,

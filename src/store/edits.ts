@@ -32,7 +32,7 @@ export function knownModel (records: readonly ModelRecord[], id: string): ModelR
 /** Records with one more at the end of its type. */
 export function withNew (records: ModelRecord[], { description = '', isActive = true, ...input }: NewModel): ModelDraft[] {
   if (RESERVED.has(input.id)) refuse([{ pointer: '/id', reason: `must not be ${[...RESERVED].join(', ')}: these are paths of this API` }])
-  refuse([...modelProblems(input)])
+  refuse([...modelProblems({ description, ...input })])
   if (records.some(({ id }) => id === input.id)) {
     throw new GatewayError('conflict', { message: `The model '${input.id}' exists already.`, param: '/id' })
   }
@@ -117,5 +117,6 @@ function current (records: ModelRecord[], id: string, ifMatch: string | undefine
 
 function replacement (record: ModelRecord, { description = '', isActive = true, createdAt, updatedAt, ...input }: ModelReplacement): ModelDraft {
   if (input.id !== undefined && input.id !== record.id) refuse([{ pointer: '/id', reason: 'cannot be changed' }])
+  refuse([...modelProblems({ description, ...input })])
   return { description, isActive, ...input, id: record.id }
 }

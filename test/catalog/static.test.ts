@@ -22,6 +22,7 @@ const cases: Array<[name: string, content: string, problems: string[]]> = [
   ['a long id', JSON.stringify({ image: [{ ...good, id: 'x'.repeat(101) }] }), ['/image/0/id must have at most 100 characters']],
   ['a misspelt field', JSON.stringify({ image: [{ ...good, contextlength: 1 }] }), ['/image/0/contextlength is not a known field']],
   ['ids that no path can name', JSON.stringify({ chat: ['a//b', '/a', 'a/../b', 'a/.', '..', '.', 'a\\b', 'x%41y', '50%', '.a'].map(id => ({ ...good, id })) }), [0, 1, 2, 3, 4, 5, 6, 7].map(index => `/chat/${index}/id cannot stand in a path`)],
+  ['half a surrogate pair', JSON.stringify({ chat: [{ ...good, id: 'a\ud800', name: '\udc00', provider: '😀' }], image: [{ ...good, description: '\ud83d \ude00' }] }), ['/chat/0/id', '/chat/0/name', '/image/0/description'].map(place => `${place} has characters that cannot stand there`)],
   ['dates of no calendar', JSON.stringify({ chat: ['2025-99-99T99:99:99.999Z', '2025-06-31T00:00:00.000Z', '2025-06-30T24:00:00.000Z', '0000-01-01T00:00:00.000Z', '0001-01-01T00:00:00.000Z'].map((createdAt, index) => ({ ...good, id: `m${index}`, createdAt })) }), [0, 1, 2, 3].map(index => `/chat/${index}/createdAt is no date of the calendar`)],
   ['duplicate ids', JSON.stringify({ chat: [good, { ...good, id: 'b' }], image: [good], speech: [{ ...good, id: 'b' }] }), ['/image/0/id duplicates the id "a" of /chat/0/id', '/speech/0/id duplicates the id "b" of /chat/1/id']]
 ]
