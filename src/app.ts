@@ -38,12 +38,12 @@ export async function buildApp (config: Config): Promise<FastifyInstance> {
     trustProxy: trust,
     http: {
       // Node wants the headers' limit within the whole request's.
-      headersTimeout: Math.min(config.CLIENT_HEADERS_TIMEOUT, config.CLIENT_BODY_TIMEOUT) * 1000,
+      headersTimeout: wholeMs(Math.min(config.CLIENT_HEADERS_TIMEOUT, config.CLIENT_BODY_TIMEOUT)),
       connectionsCheckingInterval: 500,
       // Node's own answer to a missing Host has no body; plugins/errors.ts has one.
       requireHostHeader: false
     },
-    requestTimeout: config.CLIENT_BODY_TIMEOUT * 1000,
+    requestTimeout: wholeMs(config.CLIENT_BODY_TIMEOUT),
     genReqId: request => requestId(request.headers['x-request-id'], trust(request.socket.remoteAddress ?? '', 0)),
     routerOptions: { maxParamLength: 512 }
   }).withTypeProvider<TypeBoxTypeProvider>()
@@ -70,4 +70,9 @@ export async function buildApp (config: Config): Promise<FastifyInstance> {
   await app.register(admin, { key: config.ADMIN_API_KEY })
 
   return app as unknown as FastifyInstance
+}
+
+/** Seconds → milliseconds as Node takes them: whole (2.01 * 1000 is not), and not 0, which means no limit. */
+function wholeMs (seconds: number): number {
+  return Math.max(1, Math.round(seconds * 1000))
 }

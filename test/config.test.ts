@@ -1,6 +1,7 @@
 // Settings: every problem is reported at once, and none of them shows a value.
 import t from 'tap'
 import { ConfigError, loadConfig } from '../src/config.ts'
+import { startGateway } from './helper.ts'
 
 t.test('an empty environment gives the documented defaults, frozen', async t => {
   const config = loadConfig({})
@@ -57,4 +58,11 @@ t.test('extra paths are plain paths, and not the catalog\'s', async t => {
 
 t.test('the admin key must be its own', async t => {
   t.throws(() => loadConfig({ API_KEYS: 'a,b', ADMIN_API_KEY: 'b' }), /ADMIN_API_KEY must not be one of API_KEYS/)
+})
+
+t.test('limits that are no whole milliseconds start a gateway', async t => {
+  for (const [headers, body] of [['4.03', '2.01'], ['4.03', '8.03'], ['0.0001', '1.0001'], ['1', '0.0001']] as const) {
+    const { app } = await startGateway(t, { CLIENT_HEADERS_TIMEOUT: headers, CLIENT_BODY_TIMEOUT: body })
+    t.ok(app.server.headersTimeout >= 1 && app.server.headersTimeout <= app.server.requestTimeout, `${headers}, ${body}`)
+  }
 })
