@@ -12,7 +12,7 @@ import { KeySet, presentedKey } from '../src/http/keys.ts'
 import { AuditPageSchema, CatalogStatusSchema, ImportResultSchema, ModelPageSchema } from '../src/store/answers.ts'
 import { exported, fileTag, knownModel, recordTag, refuse, withImported, withNew, withOrder, without, withPatched, withReplaced } from '../src/store/edits.ts'
 import { ModelPatchSchema, ModelRecordSchema, ModelReplacementSchema, NewModelSchema, OrderSchema } from '../src/store/inputs.ts'
-import { cutPage, pageOf, readCursor } from '../src/store/paging.ts'
+import { AuditPlaceSchema, cutPage, ModelPlaceSchema, pageOf, readCursor } from '../src/store/paging.ts'
 import type { Change, ModelDraft, ModelRecord, PlacedRecord } from '../src/store/records.ts'
 
 /** What `app.ts` supplies. */
@@ -114,7 +114,7 @@ function adminRoutes (scope: FastifyInstance, key: string): void {
       (type === undefined || record.type === type) &&
       (active === undefined || record.isActive === active) &&
       (wanted === undefined || [record.id, record.name, record.description, record.provider].some(text => text?.toLowerCase().includes(wanted))))
-    const { data, next } = pageOf(found, ({ record, position }) => [MODEL_TYPES.indexOf(record.type), position, record.id], limit, cursor)
+    const { data, next } = pageOf(found, ({ record, position }) => [MODEL_TYPES.indexOf(record.type), position, record.id], limit, readCursor(ModelPlaceSchema, cursor))
     return { data: data.map(({ record }) => record), next }
   })
 
@@ -227,8 +227,8 @@ function adminRoutes (scope: FastifyInstance, key: string): void {
     }
   }, async ({ query: { limit = PAGE, cursor } }) => {
     if (store === null) return { data: [], next: null }
-    const [revision, sequence] = cursor === undefined ? [] : readCursor(cursor)
-    const before = revision === undefined ? undefined : { revision: Number(revision), sequence: Number(sequence) }
+    const place = readCursor(AuditPlaceSchema, cursor)
+    const before = place && { revision: place[0], sequence: place[1] }
     return cutPage(await reachable(store.audit(limit + 1, before)), entry => [entry.revision, entry.sequence], limit)
   })
 

@@ -70,7 +70,9 @@ for (const { engine, skip, freshUrl } of ENGINES) {
     t.test('errors name the field', async t => {
       const { call } = await start(t)
       await call('POST', '/admin/models', NEW)
-      const refused: Array<[method: string, path: string, body: unknown, status: number, param: string | null]> = [
+      type Refused = [method: string, path: string, body: unknown, status: number, param: string | null]
+      const cursorOf = (place: unknown) => Buffer.from(JSON.stringify(place)).toString('base64url')
+      const refused: Refused[] = [
         ['POST', '/admin/models', NEW, 409, '/id'],
         ['POST', '/admin/models', { id: 'x', type: 'chat' }, 400, '/name'],
         ['POST', '/admin/models', { ...NEW, id: '' }, 400, '/id'],
@@ -106,7 +108,9 @@ for (const { engine, skip, freshUrl } of ENGINES) {
         ['GET', '/admin/models?type=video', undefined, 400, 'type'],
         ['GET', '/admin/models?active=perhaps', undefined, 400, 'active'],
         ['GET', '/admin/models?cursor=zzz', undefined, 400, 'cursor'],
-        ['GET', '/admin/audit?cursor=W10zzz', undefined, 400, 'cursor']
+        ...[[], [1, 2], [0, 1, 2], ['0', 1, 'a'], [0, null, 'a']].map(place => ['GET', `/admin/models?cursor=${cursorOf(place)}`, undefined, 400, 'cursor'] as Refused),
+        ['GET', '/admin/audit?cursor=W10zzz', undefined, 400, 'cursor'],
+        ...[[], [1], [1, 2, 3], ['abc', 'x'], ['1', '2'], [1.5, 2], [1, -1], [1e300, 0], [1, 2 ** 31], null, {}].map(place => ['GET', `/admin/audit?cursor=${cursorOf(place)}`, undefined, 400, 'cursor'] as Refused)
       ]
       for (const [method, path, body, status, param] of refused) {
         const answer = await call(method, path, body)

@@ -1,7 +1,15 @@
+import { Type, type Static, type TSchema } from '@sinclair/typebox'
+import { Value } from '@sinclair/typebox/value'
 import { GatewayError } from '../errors.ts'
 
 /** What orders the items of a list: compared piece by piece. */
 export type Place = Array<number | string>
+
+/** The place of a model: its type's, its own among all, and its id. */
+export const ModelPlaceSchema = Type.Tuple([Type.Number(), Type.Number(), Type.String()])
+
+/** The place of an entry of the audit: its revision and sequence, as far as their columns reach. */
+export const AuditPlaceSchema = Type.Tuple([Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }), Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1 })])
 
 /** A piece of a list, and the cursor that asks for what comes after it. */
 export interface Page<T> {
@@ -9,9 +17,8 @@ export interface Page<T> {
   next: string | null
 }
 
-/** The first items after the cursor. An item that has gone in between does not matter: the cursor is a place, not an item. */
-export function pageOf<T> (items: readonly T[], placeOf: (item: T) => Place, limit: number, cursor?: string): Page<T> {
-  const after = cursor === undefined ? undefined : readCursor(cursor)
+/** The first items after a place. An item that has gone in between does not matter: a cursor is a place, not an item. */
+export function pageOf<T> (items: readonly T[], placeOf: (item: T) => Place, limit: number, after?: Place): Page<T> {
   const rest = after === undefined ? items : items.filter(item => compare(placeOf(item), after) > 0)
   return cutPage(rest, placeOf, limit)
 }
@@ -23,11 +30,12 @@ export function cutPage<T> (items: readonly T[], placeOf: (item: T) => Place, li
   return { data, next: last === undefined || items.length <= limit ? null : Buffer.from(JSON.stringify(placeOf(last))).toString('base64url') }
 }
 
-/** @throws GatewayError where the cursor is none of ours. */
-export function readCursor (cursor: string): Place {
+/** The place that a cursor stands for; nothing where there is no cursor. @throws GatewayError where it is none of that list's. */
+export function readCursor<T extends TSchema> (schema: T, cursor: string | undefined): Static<T> | undefined {
+  if (cursor === undefined) return undefined
   try {
     const place: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString())
-    if (Array.isArray(place) && place.every(piece => typeof piece === 'number' || typeof piece === 'string')) return place
+    if (Value.Check(schema, place)) return place
   } catch {
     // Told below.
   }
