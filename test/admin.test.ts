@@ -92,6 +92,7 @@ for (const { engine, skip, freshUrl } of ENGINES) {
         ['PUT', '/admin/models/org/model', { ...NEW, id: 'other' }, 400, '/id'],
         ['PUT', '/admin/models/org/model', { name: 'x' }, 400, '/type'],
         ['PATCH', '/admin/models/org/model', { name: null }, 400, '/name'],
+        ['PATCH', '/admin/models/org/model', { isActive: null }, 400, '/isActive'],
         ['PATCH', '/admin/models/org/model', { id: 'other' }, 400, '/id'],
         ['PATCH', '/admin/models/org/model', { colour: 'red' }, 400, '/colour'],
         ['PATCH', '/admin/models/org/model', 'null', 400, ''],

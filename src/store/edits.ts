@@ -48,7 +48,8 @@ export function withReplaced (records: ModelRecord[], id: string, input: ModelRe
 /** Records with one patched, as RFC 7396 says. */
 export function withPatched (records: ModelRecord[], id: string, patch: object, ifMatch: string | undefined): ModelDraft[] {
   const record = current(records, id, ifMatch)
-  const merged = Object.fromEntries(Object.entries({ ...record, ...patch }).filter(([, value]) => value !== null))
+  // Left out, `isActive` is true: to empty it would switch a model on.
+  const merged = Object.fromEntries(Object.entries({ ...record, ...patch }).filter(([field, value]) => value !== null || field === 'isActive'))
   refuse(schemaProblems(ModelReplacementSchema, merged))
   return records.map(other => other === record ? replacement(record, merged as ModelReplacement) : other)
 }

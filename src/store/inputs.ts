@@ -51,7 +51,7 @@ export type ModelReplacement = Static<typeof ModelReplacementSchema>
 export const ModelPatchSchema = Type.Object({}, {
   additionalProperties: true,
   title: 'ModelPatch',
-  description: 'A JSON Merge Patch (RFC 7396): fields that are left out stay, `null` empties a field.',
+  description: 'A JSON Merge Patch (RFC 7396): fields that are left out stay, `null` empties a field. `isActive` cannot be emptied.',
   examples: [{ isActive: false }]
 })
 
