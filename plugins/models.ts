@@ -41,7 +41,7 @@ export async function modelsRoutes (scope: FastifyInstance, { keyed, clientStall
    */
   function answer (request: FastifyRequest, reply: FastifyReply, { body, tag }: Rendering): void {
     const now = Date.now()
-    if (now >= ready.until) ready = standing()
+    if (now >= ready.until || now < ready.since) ready = standing()
     app.catalog.touch(now)
     const headers = ['etag', tag]
     const own = reply.getHeaders()
@@ -127,12 +127,13 @@ function unknownModel (id: string): never {
 }
 
 /** The headers of every answer, with `Age` and `Cache-Status` (RFC 9211), which hold for a second. */
-function standingHeaders (catalog: Catalog, fixed: Readonly<Record<string, string>>): { headers: StandingHeaders, until: number } {
+function standingHeaders (catalog: Catalog, fixed: Readonly<Record<string, string>>): { headers: StandingHeaders, since: number, until: number } {
   const now = Date.now()
   const { origin, age, ttl } = catalog.freshness(now)
   const status = `model-gateway; hit${ttl === undefined ? '' : `; ttl=${ttl}`}; detail=${origin}`
   return {
     headers: new StandingHeaders({ 'cache-status': status, ...(age !== undefined && { age: String(age) }), ...fixed }),
+    since: now,
     until: now + 1000
   }
 }

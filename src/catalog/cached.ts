@@ -56,7 +56,8 @@ export class Cached<T> {
   /** Somebody asked: sets off a refresh where the copy is too old and none is under way or due. */
   touch (now = Date.now()): void {
     if (this.#flight !== undefined || this.#retry !== undefined) return
-    if (this.#copy !== undefined && now - this.#copy.loadedAt < this.#options.maxAge) return
+    // A copy from the future is one from before the clock was set back, and may be of any age.
+    if (this.#copy !== undefined && this.#copy.loadedAt <= now && now - this.#copy.loadedAt < this.#options.maxAge) return
     this.refresh()
   }
 

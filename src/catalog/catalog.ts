@@ -134,8 +134,11 @@ export class Catalog {
     const main = this.#main()
     if (main === undefined) return { origin: 'static' }
     if (main.copy === undefined) return { origin: 'curated' }
-    const age = Math.max(0, Math.floor((now - main.copy.loadedAt) / 1000))
-    return { origin: main.copy.restored ? 'snapshot' : this.source, age, ttl: Math.floor(this.#parts.maxAge / 1000) - age }
+    const age = Math.floor((now - main.copy.loadedAt) / 1000)
+    const origin = main.copy.restored ? 'snapshot' : this.source
+    // The clock was set back: the age is not known, and a refresh is due.
+    if (age < 0) return { origin, age: 0, ttl: 0 }
+    return { origin, age, ttl: Math.floor(this.#parts.maxAge / 1000) - age }
   }
 
   /** What an operator wants to know. */

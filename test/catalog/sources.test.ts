@@ -113,6 +113,25 @@ t.test('a stale copy is answered at once, and refreshed behind the answer, once 
   await becomes(url, ['new'])
 })
 
+t.test('a clock that is set back makes every copy stale, not fresh for longer', async t => {
+  const { url: inference, lists, hits } = await service(t)
+  lists('a')
+  const { url } = await startApp(t, { CATALOG_SOURCE: 'inference', INFERENCE_SERVICE_URL: inference })
+  await becomes(url, ['a'])
+  const before = hits()
+  const real = Date.now
+  t.teardown(() => { Date.now = real })
+  const day = 24 * 3600 * 1000
+  Date.now = () => real() - day
+  t.same(await list(url), { ids: ['a'], status: 'model-gateway; hit; ttl=0; detail=inference', age: 0 })
+  for (let tries = 0; hits() === before && tries < 200; tries++) await delay(10)
+  t.equal(hits(), before + 1, 'refreshed behind that answer')
+  await delay(50)
+  Date.now = () => real() - day + 2000
+  t.match((await list(url)).status, /ttl=17[89]\d;/, 'and ages from then on')
+  t.equal(hits(), before + 1)
+})
+
 t.test('retries come ever more rarely', async t => {
   const { url: inference, answers, hits } = await service(t)
   answers(response => { response.statusCode = 500; response.end() })
