@@ -51,8 +51,8 @@ t.test('compressed requests', async t => {
   })
   t.test('zstd with a window of more than 8 MB, which a decoder would set aside for a few bytes', async t => {
     const large = await startGateway(t, { INFERENCE_SERVICE_URL: upstream.url, DEFAULT_CHAT_MODEL: 'c' })
-    const body = Buffer.from(JSON.stringify({ text: 'x'.repeat(20_000_000) }))
-    for (const [windowLog, status] of [[23, 200], [24, 400], [27, 400]] as const) {
+    const body = Buffer.from(JSON.stringify({ text: 'x'.repeat(9_000_000) }))
+    for (const [windowLog, status] of [[23, 200], [24, 400]] as const) {
       const response = await fetch(`${large.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json', 'content-encoding': 'zstd' }, body: zstdCompressSync(body, { params: { [constants.ZSTD_c_windowLog]: windowLog } }) })
       t.equal(response.status, status, `2^${windowLog}`)
       if (status === 400) t.match(await response.json(), { error: { code: 'invalid_encoding' } })
