@@ -5,12 +5,15 @@ import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { startFakeInference } from './fake-inference.ts'
 import { eventually, post, rawClient } from './helper.ts'
 import { spawnGateway } from './spawn.ts'
 import { share, workerCount } from '../src/workers.ts'
 
 const WORKERS = { WORKERS: '2' }
+/** Between two requests of a client, milliseconds: without one the load takes the cores that a successor starts on. */
+const PAUSE = 5
 
 function isAlive (pid: number): boolean {
   try {
@@ -46,6 +49,7 @@ t.test('a worker that is stopped loses no connection; it is replaced', async t =
   const loops = agents.map(async agent => {
     while (load.running) {
       await ask(agent).then(() => { answered++ }, error => { failures.push(error) })
+      await setTimeout(PAUSE)
     }
   })
   const [first] = gateway.pids()
@@ -110,7 +114,7 @@ t.test('a worker whose successor cannot start, for now: its siblings go on, and 
 t.test('a SIGTERM while a worker starts is not lost', async t => {
   const gateway = await spawnGateway(t, WORKERS)
   process.kill(gateway.pids()[0]!, 'SIGKILL')
-  await new Promise(resolve => setTimeout(resolve, 700))
+  await setTimeout(700)
   gateway.child.kill('SIGTERM')
   t.equal(await gateway.ended, 0)
 })
