@@ -1,6 +1,7 @@
 import { spawnSync, type ChildProcess } from 'node:child_process'
 import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
-import { end, freePort, processTree, start, startScript, untilAnswers } from './processes.ts'
+import { freePort } from '../free-port.ts'
+import { end, processTree, start, startScript, untilAnswers } from './processes.ts'
 
 /** A running proxy, or what stands in its place. */
 export interface Running {

@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { direct, Unavailable, versionOf, type Candidate, type Context, type Running } from './candidates.ts'
-import { cpuSeconds, end, freePort, runLoad, startScript, untilAnswers, type Report } from './processes.ts'
+import { freePort } from '../free-port.ts'
+import { cpuSeconds, end, runLoad, startScript, untilAnswers, type Report } from './processes.ts'
 
 /** Figures of one candidate in one round. */
 export type Sample = Record<string, number>

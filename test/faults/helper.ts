@@ -1,6 +1,5 @@
-import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import type { Test as TapTest } from 'tap'
 import { atRest, eventually, post, rawClient, startGateway, startRawUpstream, type RawClient, type RawUpstream, type TestGateway } from '../helper.ts'
 
@@ -48,16 +47,6 @@ export async function startTableRig (t: Test, settings: Record<string, string> =
     },
     hits: () => hits
   }
-}
-
-/** A port on which nothing listens: it was free a moment ago. */
-export async function closedPort (): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 /** Descriptors that this process holds open. */

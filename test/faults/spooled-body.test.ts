@@ -4,7 +4,8 @@ import t from 'tap'
 import { connect, createServer, type AddressInfo } from 'node:net'
 import { once } from 'node:events'
 import { startFakeInference } from '../fake-inference.ts'
-import { backAtRest, closedPort, descriptors, eventually, isError, lastPost, rawClient, send, startGateway, startRig, type Test } from './helper.ts'
+import { freePort } from '../free-port.ts'
+import { backAtRest, descriptors, eventually, isError, lastPost, rawClient, send, startGateway, startRig, type Test } from './helper.ts'
 
 /** A body whose model stands behind 200 KB. */
 const body = (filler: string) => `{"text":"${filler.repeat(200_000)}","model":"gemini-1.5-flash"}`
@@ -18,14 +19,14 @@ async function startPolicedGateway (t: Test, url: string, settings: Record<strin
 }
 
 t.test('a service that cannot be reached', async t => {
-  const rig = await startPolicedGateway(t, `http://127.0.0.1:${await closedPort()}`)
+  const rig = await startPolicedGateway(t, `http://127.0.0.1:${await freePort()}`)
   isError(t, await send(rig.gateway.port, request()), 502, 'upstream_unreachable')
   isError(t, await send(rig.gateway.port, request()), 502, 'upstream_unreachable')
   await backAtRest(rig)
 })
 
 t.test('a service that comes up 100 ms later gets each body whole, whatever else is spooled meanwhile', async t => {
-  const port = await closedPort()
+  const port = await freePort()
   const { gateway } = await startPolicedGateway(t, `http://127.0.0.1:${port}`)
   const early = send(gateway.port, request('e'))
   // The first attempt: over in less than what `eventually` waits between two looks.

@@ -2,13 +2,14 @@
 // second, and a service that is only restarting is met again without an error.
 import t from 'tap'
 import { startFakeInference } from '../fake-inference.ts'
-import { atRest, closedPort, isError, lastPost, send, startGateway, timed } from './helper.ts'
+import { freePort } from '../free-port.ts'
+import { atRest, isError, lastPost, send, startGateway, timed } from './helper.ts'
 
 const places: Record<string, () => Promise<string>> = {
-  'a closed port': async () => `http://127.0.0.1:${await closedPort()}`,
+  'a closed port': async () => `http://127.0.0.1:${await freePort()}`,
   // RFC 6761: such a name never resolves.
   'an unknown name': async () => 'http://gateway.invalid',
-  'a closed port behind TLS': async () => `https://127.0.0.1:${await closedPort()}`
+  'a closed port behind TLS': async () => `https://127.0.0.1:${await freePort()}`
 }
 for (const [place, url] of Object.entries(places)) {
   t.test(place, async t => {
@@ -23,7 +24,7 @@ for (const [place, url] of Object.entries(places)) {
 }
 
 t.test('a service that comes up 100 ms later is asked once', async t => {
-  const port = await closedPort()
+  const port = await freePort()
   const gateway = await startGateway(t, { INFERENCE_SERVICE_URL: `http://127.0.0.1:${port}` })
   const answered = send(gateway.port, lastPost('/v1/chat/completions', `{"model":"m","text":"${'x'.repeat(200_000)}"}`))
   await new Promise(resolve => setTimeout(resolve, 100))
