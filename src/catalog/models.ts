@@ -28,6 +28,24 @@ const createdAt = Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\
 export const ModelTypeSchema = Type.Union(MODEL_TYPES.map(type => Type.Literal(type)), { description: 'What the model is for.', examples: ['chat'] })
 export type ModelType = Static<typeof ModelTypeSchema>
 
+const modalities = (description: string) => Type.Optional(Type.Array(Type.String({ pattern: '^[a-z][a-z0-9_-]{0,29}$' }), { minItems: 1, maxItems: 20, uniqueItems: true, description, examples: [['text', 'image']] }))
+const ability = (description: string) => Type.Optional(Type.Boolean({ description }))
+
+/** What a model can do, as far as it is known: what is unknown is left out, never false. */
+export const CapabilitiesSchema = Type.Object({
+  input: modalities('What the model takes: `text`, `image`, `audio`, `video`, `file`.'),
+  output: modalities('What the model gives: `text`, `image`, `audio`.'),
+  tools: ability('Whether the model calls tools.'),
+  reasoning: ability('Whether the model can reason before it answers.'),
+  structuredOutput: ability('Whether the model can be held to a JSON schema.')
+}, {
+  additionalProperties: false,
+  description: 'What the model can do. What is not known is left out.',
+  examples: [{ input: ['text', 'image'], output: ['text'], tools: true }]
+})
+/** What a model can do. */
+export type Capabilities = Static<typeof CapabilitiesSchema>
+
 /** The full record of a model that may be used. A chat model always has a `contextLength`. */
 export const ModelSchema = Type.Object({
   id,
@@ -36,6 +54,7 @@ export const ModelSchema = Type.Object({
   type: ModelTypeSchema,
   provider: Type.Optional(provider),
   contextLength: Type.Optional(contextLength),
+  capabilities: Type.Optional(CapabilitiesSchema),
   createdAt: Type.Optional(createdAt)
 }, {
   additionalProperties: false,
