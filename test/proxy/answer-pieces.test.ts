@@ -1,5 +1,5 @@
-// What the upstreams' sockets read passes through memory that all of them share:
-// no answer may show in another, and a reader that pauses holds its upstream back.
+// Answers that arrive in many pieces reach their own clients whole, and a client that
+// pauses holds its upstream back.
 import t from 'tap'
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
