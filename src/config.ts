@@ -55,6 +55,7 @@ export const ConfigSchema = Type.Object({
   MAX_CONCURRENT_REQUESTS: count(1, 1024),
   MAX_QUEUED_REQUESTS: count(0, 1024),
   QUEUE_TIMEOUT: seconds(30),
+  PAGES: Type.Boolean({ default: true, must: 'be true or false' }),
   SHUTDOWN_GRACE: seconds(30),
   WORKERS: Type.Union([Type.Literal('auto'), Type.Integer({ minimum: 1, maximum: 1024 })], { default: 1, must: 'be a number of processes, 1 to 1024, or auto' })
 }, { additionalProperties: false })
