@@ -71,7 +71,6 @@ export const ConfigSchema = Type.Object({
   MAX_CONCURRENT_REQUESTS: count(1, 1024),
   MAX_QUEUED_REQUESTS: count(0, 1024),
   QUEUE_TIMEOUT: seconds(30),
-  PAGES: Type.Boolean({ default: true, must: 'be true or false' }),
   SHUTDOWN_GRACE: seconds(30),
   METRICS_PORT: optional(port()),
   PAGES: flag(true),
