@@ -60,7 +60,7 @@ export async function buildApp (config: Config): Promise<FastifyInstance> {
   await app.register(rateLimit, { perMinute: config.RATE_LIMIT, keys: config.API_KEYS })
 
   // open to all; the docs come before the routes that they show
-  await app.register(docs, { endpoints: listEndpoints(config.PROXY_EXTRA_PATHS) })
+  await app.register(docs, { endpoints: listEndpoints(config.PROXY_EXTRA_PATHS), publicUrl: config.PUBLIC_URL })
   await app.register(health)
   await app.register(pages, { enabled: config.PAGES })
 
