@@ -18,3 +18,15 @@ export async function startPair (t: { teardown (end: () => unknown): unknown }, 
 
 /** The bytes of a PNG that any decoder takes begin so. */
 export const PNG_SIGNATURE = '89504e470d0a1a0a'
+
+/** Headers for an answer that goes on for longer than any test, at 100 tokens a second. */
+export const ENDLESS = { 'x-stand-in-tokens': '100000', 'x-stand-in-tokens-per-second': '100' }
+
+/** Headers for an answer that breaks off after three tokens, `You asked the`. */
+export const BROKEN = { 'x-stand-in-break-after': '3' }
+
+/** The inference service's work ended within 250 ms of `left` (by `performance.now()`), when the client went away. */
+export async function endsUpstream (t: { ok (value: boolean, message: string): unknown }, standIn: FakeInference, left: number): Promise<void> {
+  const { abortedAt } = await standIn.waitFor(request => request.aborted)
+  t.ok(abortedAt! - left < 250, `after ${abortedAt! - left} ms`)
+}
