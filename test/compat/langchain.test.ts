@@ -4,26 +4,19 @@ import { ChatOpenAI, OpenAIEmbeddings } from '@langchain/openai'
 import { test, type Test } from 'tap'
 import { BROKEN, ENDLESS, endsUpstream, startPair } from '../clients.ts'
 
-async function start (t: Test, defaultHeaders: Record<string, string> = {}, model = 'gpt-x') {
+async function start (t: Test, defaultHeaders: Record<string, string> = {}) {
   const pair = await startPair(t)
-  const options = { model, apiKey: 'a-key', maxRetries: 0, configuration: { baseURL: pair.baseURL, defaultHeaders } }
+  const options = { model: 'gpt-x', apiKey: 'a-key', maxRetries: 0, configuration: { baseURL: pair.baseURL, defaultHeaders } }
   return { ...pair, chat: new ChatOpenAI(options), responses: new ChatOpenAI({ ...options, useResponsesApi: true }), embeddings: new OpenAIEmbeddings(options) }
 }
 
 test('chat, by both APIs, and embeddings', async t => {
   const { chat, responses, embeddings, standIn } = await start(t)
   for (const client of [chat, responses]) {
-    const { text, usage_metadata: usage } = await client.invoke('Hello there')
-    t.match(text, /model gpt-x\. .*Hello there$/)
-    t.ok(usage!.output_tokens > 0)
+    t.match(await client.invoke('Hello there'), { text: /model gpt-x\. .*Hello there$/, usage_metadata: { output_tokens: Number } })
   }
   t.equal((await embeddings.embedQuery('a cat')).length, 8)
   t.strictSame(standIn.requests.map(({ url }) => url), ['/v1/chat/completions', '/v1/responses', '/v1/embeddings'])
-})
-
-test('no model is named: the default one answers', async t => {
-  const { chat } = await start(t, {}, '')
-  t.match((await chat.invoke('Hello there')).text, /model (gemini-1\.5-flash|gpt-3\.5-turbo)\./)
 })
 
 test('streamed chat, by both APIs', async t => {
