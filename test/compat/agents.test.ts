@@ -40,13 +40,10 @@ test('a run that is stopped in mid-stream stops the inference service', async t 
   const { runner, agent, standIn } = await start(t, ENDLESS)
   const stop = new AbortController()
   const result = await runner.run(agent, 'Hello there', { stream: true, signal: stop.signal })
-  let left = 0
   for await (const piece of result.toTextStream()) {
-    if (left > 0 || piece === '') continue
-    left = performance.now()
-    stop.abort()
+    if (piece !== '') stop.abort()
   }
-  await endsUpstream(t, standIn, left)
+  await endsUpstream(t, standIn)
 })
 
 test('errors: the inference service\'s own, the gateway\'s, and a stream that breaks', async t => {

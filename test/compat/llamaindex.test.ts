@@ -41,13 +41,10 @@ test('a reader that stops in mid-stream stops the inference service', async t =>
   for (const api of ['chat', 'responses'] as const) {
     const stop = new AbortController()
     const pair = await start(t, ENDLESS, stop.signal)
-    let left = 0
     for await (const { delta } of await pair[api].chat({ messages, stream: true })) {
-      if (!delta || left > 0) continue
-      left = performance.now()
-      stop.abort()
+      if (delta) stop.abort()
     }
-    await endsUpstream(t, pair.standIn, left)
+    await endsUpstream(t, pair.standIn)
   }
 })
 
