@@ -9,6 +9,7 @@ import errors, { errorOptions } from '../plugins/errors.ts'
 import expect from '../plugins/expect.ts'
 import health from '../plugins/health.ts'
 import keys from '../plugins/keys.ts'
+import pages from '../plugins/pages.ts'
 import proxy from '../plugins/proxy.ts'
 import rateLimit from '../plugins/rate-limit.ts'
 import requestIdHeader, { requestIdOptions } from '../plugins/request-id.ts'
@@ -20,7 +21,7 @@ import { compileTrust } from './http/trust.ts'
 import { listEndpoints } from './proxy/endpoints.ts'
 
 /** What needs none of API_KEYS; /admin has a key of its own. */
-const OPEN_ROUTES = ['/healthz', '/readyz', '/docs', '/docs/*', '/openapi.json', '/admin/*']
+const OPEN_ROUTES = ['/', '/healthz', '/readyz', '/docs', '/docs/*', '/openapi.json', '/admin', '/admin/*', '/studio', '/studio/', '/pages/*']
 
 /**
  * The gateway, ready to listen. Plugins in order: what a request passes, first
@@ -48,8 +49,9 @@ export async function buildApp (config: Config): Promise<FastifyInstance> {
   await app.register(rateLimit, { perMinute: config.RATE_LIMIT, keys: config.API_KEYS })
 
   // open to all; the docs come before the routes that they show
-  await app.register(docs, { endpoints: listEndpoints(config.PROXY_EXTRA_PATHS) })
+  await app.register(docs, { endpoints: listEndpoints(config.PROXY_EXTRA_PATHS), publicUrl: config.PUBLIC_URL })
   await app.register(health)
+  await app.register(pages, { enabled: config.PAGES })
 
   // behind API_KEYS
   await app.register(catalog, { config })
