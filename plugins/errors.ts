@@ -40,6 +40,10 @@ function isUploading ({ complete, headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > READ_TO_THE_END
 }
 
+function hasBody ({ headers }: IncomingMessage): boolean {
+  return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
+}
+
 /** Sends any error in the one shape, with the headers that belong to it. */
 function sendError (error: FastifyError | GatewayError, request: FastifyRequest, reply: FastifyReply): void {
   const known = toGatewayError(error)
@@ -93,8 +97,8 @@ export default fp(function errors (fastify: FastifyInstance, _options, done) {
       : new GatewayError('method_not_allowed', { headers: { allow } })
   }
   fastify.setNotFoundHandler(request => { throw unknownRoute(request) })
-  // Before the body is read: where there is no route, a broken or late body does not matter.
-  fastify.addHook('preParsing', (request, _reply, _payload, next) => { next(request.is404 ? unknownRoute(request) : null) })
+  // Before a body is read: where there is no route, a broken or late body does not matter.
+  fastify.addHook('preParsing', (request, _reply, _payload, next) => { next(request.is404 && hasBody(request.raw) ? unknownRoute(request) : null) })
   fastify.server.on('connect', (_request, socket) => answerOnSocket(new GatewayError('method_not_allowed', { headers: { allow: 'GET, POST' } }), socket))
   // What Node has read behind a malformed request on the same connection may be a part of it.
   const suspect = new WeakMap<Socket, GatewayError>()

@@ -52,10 +52,12 @@ const EXTRA_METHODS: readonly Method[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE
 
 /**
  * The built-in endpoints and the operator's own (`PROXY_EXTRA_PATHS`), whose
- * bodies go upstream unread. An extra path adds methods to a built-in one.
+ * bodies go upstream unread. An extra path adds methods to a built-in one, and
+ * `files/*` stands for `files` too, where clients create what they then read by id.
  */
 export function listEndpoints (extraPaths: readonly string[]): Endpoint[] {
-  const extra = [...new Set(extraPaths)].map((path): Endpoint => {
+  const paths = extraPaths.flatMap(path => path.endsWith('/*') ? [path.slice(0, -2), path] : [path])
+  const extra = [...new Set(paths)].map((path): Endpoint => {
     const taken = new Set(ENDPOINTS.filter(endpoint => endpoint.path === path).flatMap(({ methods }) => methods))
     return { path: escapeColons(path), methods: EXTRA_METHODS.filter(method => !taken.has(method)), scanned: false }
   })
