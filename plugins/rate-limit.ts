@@ -31,7 +31,7 @@ export interface RateLimitOptions {
 }
 
 const MINUTE = 60_000
-/** Clients that are counted at the same time, about 8 MB. */
+/** Clients that are counted at the same time, at most 8 MB. */
 const CLIENTS = 32_768
 /** Longest that a request waits to be counted by Redis, milliseconds. */
 const REDIS_LIMIT = 40

@@ -1,6 +1,8 @@
 interface Slot {
   name: string
   count: number
+  /** Its place among the slots of the same count. */
+  place: number
   /** When the slot's window began, milliseconds. */
   readonly since: number
 }
@@ -24,8 +26,11 @@ export class WindowCounts {
   readonly #capacity: number
   readonly #byName = new Map<string, Slot>()
   /** In the order in which their windows end. */
-  readonly #byAge = new Set<Slot>()
-  readonly #byCount = new Map<number, Set<Slot>>()
+  #byAge: Slot[] = []
+  /** Where #byAge begins: what stands before has ended. */
+  #oldest = 0
+  // Arrays: a Set from which the first is taken again and again walks over the gaps that it leaves.
+  readonly #byCount = new Map<number, Slot[]>()
   /** No slot has a lower count. */
   #lowest = 1
 
@@ -62,35 +67,43 @@ export class WindowCounts {
   }
 
   #newSlot (name: string, now: number): Slot {
-    const slot = { name, count: 0, since: now }
-    this.#byAge.add(slot)
+    const slot = { name, count: 0, place: 0, since: now }
+    this.#byAge.push(slot)
+    this.#joinCount(slot)
     this.#lowest = 1
     return slot
   }
 
   #lowestSlot (): Slot {
     while (!this.#byCount.has(this.#lowest)) this.#lowest++
-    const [slot] = this.#byCount.get(this.#lowest)!
-    return slot!
+    return this.#byCount.get(this.#lowest)!.at(-1)!
   }
 
   #dropEnded (now: number): void {
-    for (const slot of this.#byAge) {
-      if (slot.since + this.#window > now) return
-      this.#byAge.delete(slot)
+    for (let slot = this.#byAge[this.#oldest]; slot !== undefined && now - slot.since >= this.#window; slot = this.#byAge[++this.#oldest]) {
       this.#byName.delete(slot.name)
       this.#leaveCount(slot)
+    }
+    if (this.#oldest * 2 > this.#byAge.length) {
+      this.#byAge = this.#byAge.slice(this.#oldest)
+      this.#oldest = 0
     }
   }
 
   #joinCount (slot: Slot): void {
     const same = this.#byCount.get(slot.count)
-    if (same === undefined) this.#byCount.set(slot.count, new Set([slot]))
-    else same.add(slot)
+    slot.place = same?.length ?? 0
+    if (same === undefined) this.#byCount.set(slot.count, [slot])
+    else same.push(slot)
   }
 
   #leaveCount (slot: Slot): void {
-    const same = this.#byCount.get(slot.count)
-    if (same?.delete(slot) === true && same.size === 0) this.#byCount.delete(slot.count)
+    const same = this.#byCount.get(slot.count)!
+    const last = same.pop()!
+    if (last !== slot) {
+      same[slot.place] = last
+      last.place = slot.place
+    }
+    if (same.length === 0) this.#byCount.delete(slot.count)
   }
 }
