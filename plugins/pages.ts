@@ -73,13 +73,11 @@ async function servePages (scope: FastifyInstance, { directory }: { directory: U
     immutable: true
   })
   for (const page of PAGES) {
-    for (const path of [`/${page}`, `/${page}/`]) {
-      scope.get(path, { schema: { hide: true } }, async (request, reply) => {
-        // The page's own addresses are relative to the one without a slash.
-        if (request.originalUrl.split('?', 1)[0]!.endsWith('/')) return await reply.redirect(`../${page}`)
-        return await reply.header('cache-control', 'no-cache').sendFile(`${page}.html`, fileURLToPath(directory), { cacheControl: false })
-      })
-    }
+    scope.get(`/${page}`, { schema: { hide: true } }, async (request, reply) => {
+      // The page's own addresses are relative to the one without a slash.
+      if (request.originalUrl.split('?', 1)[0]!.endsWith('/')) return await reply.redirect(`../${page}`)
+      return await reply.header('cache-control', 'no-cache').sendFile(`${page}.html`, fileURLToPath(directory), { cacheControl: false })
+    })
   }
 }
 

@@ -10,7 +10,7 @@ import { listEndpoints, usesAnthropicErrors, type Endpoint, type Method } from '
 import { newRecord, type ExchangeRecord } from '../src/proxy/exchange-record.ts'
 import { Forwarder } from '../src/proxy/forwarder.ts'
 import { usesForwardProxy } from '../src/proxy/forward-proxy.ts'
-import { clientResponseHeaders, headerValue, upstreamRequestHeaders, type Credentials } from '../src/proxy/headers.ts'
+import { clientResponseHeaders, headerValue, upstreamRequestHeaders } from '../src/proxy/headers.ts'
 import { modelPolicy } from '../src/proxy/policy.ts'
 import { scannerFor, type DefaultModels } from '../src/proxy/scanners.ts'
 import { publicLocation, upstreamPath, upstreamTarget } from '../src/proxy/target.ts'
@@ -45,7 +45,7 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
   const defaults = defaultModels(config)
   const publicPath = config.PUBLIC_URL === undefined ? '' : new URL(config.PUBLIC_URL).pathname.replace(/\/$/, '')
   const strict = config.MODEL_POLICY === 'catalog'
-  const credentials: Credentials = { key: config.INFERENCE_API_KEY, stripClientKeys: config.API_KEYS.length > 0 }
+  const stripClientKeys = config.API_KEYS.length > 0
   const forwarder = new Forwarder(forwarderSettings(config, target.origin))
   fastify.decorate('forwarder', forwarder)
   fastify.decorateReply('proxied', false)
@@ -82,7 +82,13 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
       scanner: scannerFor(endpoint, raw.headers, defaults, strict),
       refuseModel: strict ? modelPolicy(endpoint.modelType, fastify.catalog) : undefined,
       path: upstreamPath(endpoint.path, raw.url!, prefix, target),
-      headers: decoded => upstreamRequestHeaders(raw.rawHeaders, { peer, credentials, requestId: request.id, decoded, apiKeyHeader: anthropic }),
+      headers: decoded => upstreamRequestHeaders(raw.rawHeaders, {
+        peer,
+        credentials: { key: fastify.credentials.inferenceKey, stripClientKeys },
+        requestId: request.id,
+        decoded,
+        apiKeyHeader: anthropic
+      }),
       sink: {
         onHead: (status, headers) => {
           // A broken stream can be ended honestly only where Fastify does not send the answer.
@@ -117,7 +123,7 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
       }
     }
   })
-}, { name: 'proxy', dependencies: ['errors', 'catalog'] })
+}, { name: 'proxy', dependencies: ['errors', 'keys', 'catalog'] })
 
 /** One registration of the plugin for each set of methods. */
 function groupByMethods (endpoints: readonly Endpoint[]): [Method[], Endpoint[]][] {

@@ -69,7 +69,8 @@ function whoAndWhat (request: FastifyRequest) {
   return {
     method: request.method,
     path: request.routeOptions.url ?? request.url.split('?', 1)[0],
-    client: request.ip
+    client: request.ip,
+    key: request.keyName
   }
 }
 

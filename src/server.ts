@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import { buildApp } from './app.ts'
 import { ConfigError, EX_CONFIG, loadConfig } from './config.ts'
+import { readSecretFiles } from './config/secrets.ts'
+import { settingWarnings } from './config/warnings.ts'
 
 /** How often an ending process looks whether its last answer has gone out, milliseconds. */
 const DRAIN_POLL = 20
@@ -19,16 +21,21 @@ const NOTICE = 500
 
 /**
  * Starts the gateway and stops it on SIGTERM or SIGINT: running requests may
- * finish within `SHUTDOWN_GRACE`, then all is cut. Exits 0 after a stop, 1 where
- * the port cannot be had, 78 for a bad configuration.
+ * finish within `SHUTDOWN_GRACE`, then all is cut. SIGHUP reads the keys again, and
+ * what else plugins have registered with `app.reload`. Exits 0 after a stop, 1
+ * where the port cannot be had, 78 for a bad configuration.
  * @returns the address that it listens on
  *
  * close-with-grace is not used: a second signal, which npm sends when a terminal
  * has sent one already, would end the process at once.
  */
 export async function serve (environment: NodeJS.ProcessEnv): Promise<string> {
-  const config = await refuseBadConfig(() => loadConfig(environment))
+  const load = () => loadConfig(readSecretFiles(environment))
+  const config = await refuseBadConfig(load)
   const app = await refuseBadConfig(() => buildApp(config))
+  for (const warning of settingWarnings(environment, config)) app.log.warn(warning)
+  app.reload.register('keys', () => app.credentials.renew(load()))
+  process.on('SIGHUP', () => app.reload.run())
   let stopping: Promise<void> | undefined
   for (const signal of ['SIGTERM', 'SIGINT']) {
     process.on(signal, () => { stopping ??= stop(app, config.SHUTDOWN_GRACE * 1000) })
@@ -78,4 +85,8 @@ function exit (code: number, lines: string[]): never {
   process.exit(code)
 }
 
-if (import.meta.main) await serve(process.env)
+if (import.meta.main) {
+  // From the first moment on: without a listener SIGHUP ends the process.
+  process.on('SIGHUP', () => {})
+  await serve(process.env)
+}

@@ -6,7 +6,9 @@ import type { Test } from 'tap'
 import admin from '../../plugins/admin.ts'
 import catalog from '../../plugins/catalog.ts'
 import errors, { errorOptions } from '../../plugins/errors.ts'
+import keys from '../../plugins/keys.ts'
 import { loadConfig } from '../../src/config.ts'
+import { Credentials } from '../../src/http/credentials.ts'
 
 /** A folder that goes away with the test. */
 export function tempDir (t: Test): string {
@@ -28,8 +30,9 @@ export async function buildApp (t: Test, environment: Record<string, string> = {
   const app = Fastify({ ...errorOptions(), logger: { level: 'warn', stream: { write: (line: string) => { log.push(JSON.parse(line).msg) } } } })
   await app.register(errors)
   const config = loadConfig({ CATALOG_SNAPSHOT_FILE: join(tempDir(t), 'snapshot.json'), ...environment })
+  await app.register(keys, { credentials: new Credentials(config), except: ['/*'] })
   await app.register(catalog, { config })
-  await app.register(admin, { keys: config.ADMIN_API_KEY })
+  await app.register(admin)
   t.teardown(async () => await app.close())
   return { app, log }
 }
