@@ -116,22 +116,31 @@ export default fp(function errors (fastify: FastifyInstance, _options, done) {
 
 /** Which methods a path has routes for: tells a 405 from a 404. */
 class RouteMethods {
-  readonly #methods = new Map<string, Set<string>>()
+  readonly #methods = new Map<string, { readonly pattern: RegExp, readonly names: Set<string> }>()
 
   add (url: string, method: string | string[]): void {
-    const known = this.#methods.get(url) ?? new Set()
-    for (const name of [method].flat()) known.add(name)
+    const known = this.#methods.get(url) ?? { pattern: patternOf(url), names: new Set() }
+    for (const name of [method].flat()) known.names.add(name)
     this.#methods.set(url, known)
   }
 
   /** The value of `Allow`; undefined for a path without routes. */
   of (url: string): string | undefined {
-    const path = url.split('?', 1)[0]!
-    const exact = this.#methods.get(path)
-    if (exact !== undefined) return [...exact].join(', ')
-    for (const [pattern, methods] of this.#methods) {
-      if (pattern.endsWith('/*') && pattern !== '/*' && path.startsWith(pattern.slice(0, -1))) return [...methods].join(', ')
+    const path = url.split('?', 1)[0]!.replace(/\/{2,}/g, '/').replace(/(?<=.)\/$/, '')
+    const names = new Set<string>()
+    for (const { pattern, names: own } of this.#methods.values()) {
+      if (pattern.test(path)) for (const name of own) names.add(name)
     }
-    return undefined
+    return names.size === 0 ? undefined : [...names].join(', ')
   }
+}
+
+/** A Fastify pattern as a regular expression: `:id` is a segment, a last `*` is the rest, `::` is a colon. */
+function patternOf (url: string): RegExp {
+  if (url === '/*' || url === '*') return /^$/
+  const segments = url.split('/').map(segment => {
+    if (segment === '*') return '.*'
+    return /^:[^:]/.test(segment) ? '[^/]+' : RegExp.escape(segment.replaceAll('::', ':'))
+  })
+  return new RegExp(`^${segments.join('/')}$`)
 }

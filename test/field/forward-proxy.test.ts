@@ -2,7 +2,7 @@
 // environment names (HTTP_PROXY, HTTPS_PROXY) and from which NO_PROXY takes hosts out.
 import t from 'tap'
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { createServer, request } from 'node:http'
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import { makeCertificates } from '../faults/certificates.ts'
@@ -14,10 +14,18 @@ import { post, startService } from './helper.ts'
 async function startProxy (t: Teardown): Promise<{ url: string, asked: string[], tunnels: Set<Socket> }> {
   const asked: string[] = []
   const tunnels = new Set<Socket>()
-  const server = createServer((_request, response) => { response.writeHead(501).end() })
-  server.on('connect', (request, client: Socket) => {
-    asked.push(request.url!)
-    const [host, port] = request.url!.split(':')
+  const server = createServer((received, response) => {
+    const { host, pathname, port, hostname } = new URL(received.url!)
+    asked.push(host)
+    const forwarded = request({ host: hostname, port, path: pathname, method: received.method!, headers: received.headers }, answer => {
+      response.writeHead(answer.statusCode!, answer.headers)
+      answer.pipe(response)
+    })
+    received.pipe(forwarded)
+  })
+  server.on('connect', (received, client: Socket) => {
+    asked.push(received.url!)
+    const [host, port] = received.url!.split(':')
     const upstream = connect(Number(port), host)
     tunnels.add(upstream)
     upstream.on('connect', () => client.write('HTTP/1.1 200 OK\r\n\r\n')).on('error', () => client.destroy()).on('close', () => tunnels.delete(upstream))

@@ -22,7 +22,7 @@ export interface Reply {
 /** An inference service that notes what it gets, and answers as it is told. */
 export async function startService (t: Teardown, answer: (request: Received) => Reply = () => ({ body: '{"ok":true}' })): Promise<{ url: string, port: number, received: Received[] }> {
   const received: Received[] = []
-  const server = createServer(async (request, response) => {
+  const server = createServer({ maxHeaderSize: 65536 }, async (request, response) => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk)
     const { method, url, headers, rawHeaders } = request

@@ -28,5 +28,4 @@ t.test('no first event within the limit: an honest end', async t => {
   const unanswered = await rawClient(silent.gateway.port, lastPost('/v1/chat/completions'))
   await unanswered.closed
   isError(t, parseAnswer(unanswered.text()), 504)
-  await backAtRest(rig)
 })
