@@ -1,4 +1,6 @@
-import { DEFAULT_CREATED_AT, MODEL_TYPES, type CuratedModel } from '../catalog/models.ts'
+import { Type, type Static, type TSchema } from '@sinclair/typebox'
+import { Value } from '@sinclair/typebox/value'
+import { CapabilitiesSchema, CURATED_FIELDS, DEFAULT_CREATED_AT, MODEL_TYPES, type CuratedModel } from '../catalog/models.ts'
 import type { ModelRow } from './schema.ts'
 
 /** A model as the table keeps it. */
@@ -41,10 +43,26 @@ function recordOf (row: ModelRow): ModelRecord {
     type: row.model_type as ModelRecord['type'],
     ...(row.provider !== null && { provider: row.provider }),
     ...(row.context_length !== null && { contextLength: row.context_length }),
+    ...stored('capabilities', row.capabilities, CapabilitiesSchema),
     isActive: Boolean(row.is_active),
+    ...stored('set', row.set_fields, SetSchema),
     createdAt: isoDate(row.created_at),
     updatedAt: isoDate(row.updated_at)
   }
+}
+
+const SetSchema = Type.Array(Type.Union(CURATED_FIELDS.map(field => Type.Literal(field))))
+
+/** A column of JSON → a field. What somebody wrote there by hand and cannot be read counts as absent, so that it hides no other model. */
+function stored<N extends string, T extends TSchema> (name: N, text: string | null, schema: T): { [name in N]?: Static<T> } {
+  if (text === null) return {}
+  try {
+    const value: unknown = JSON.parse(text)
+    if (Value.Check(schema, value)) return { [name]: value } as { [name in N]: Static<T> }
+  } catch {
+    // Absent, as said above.
+  }
+  return {}
 }
 
 /**
@@ -68,6 +86,8 @@ export function rowOf ({ record, position }: PlacedRecord): ModelRow {
     model_type: record.type,
     is_active: record.isActive,
     provider: record.provider ?? null,
+    capabilities: record.capabilities === undefined ? null : JSON.stringify(record.capabilities),
+    set_fields: record.set === undefined ? null : JSON.stringify(record.set),
     position,
     created_at: record.createdAt,
     updated_at: record.updatedAt
@@ -116,7 +136,7 @@ export function editOf (before: PlacedRecord[], after: ModelDraft[], now: string
 }
 
 function settled (draft: ModelDraft, known: ModelRecord | undefined, now: string): ModelRecord {
-  const { id, name, description, type, provider, contextLength, isActive } = draft
+  const { id, name, description, type, provider, contextLength, capabilities, isActive, set } = draft
   const record: ModelRecord = {
     id,
     name,
@@ -124,7 +144,9 @@ function settled (draft: ModelDraft, known: ModelRecord | undefined, now: string
     type,
     ...(provider !== undefined && { provider }),
     ...(contextLength !== undefined && { contextLength }),
+    ...(capabilities !== undefined && { capabilities }),
     isActive,
+    ...(set !== undefined && { set }),
     createdAt: known?.createdAt ?? draft.createdAt ?? now,
     updatedAt: known?.updatedAt ?? now
   }

@@ -32,6 +32,7 @@ export class ModelStore {
   /**
    * Brings the tables up to date, and fills an empty models table where that was
    * never done. Once only: whoever deletes all models does not get them back.
+   * No admin set the fields of these models.
    */
   async prepare (seed: readonly ModelDraft[]): Promise<void> {
     await this.#engine.transaction(async db => {
@@ -39,7 +40,7 @@ export class ModelStore {
       await migrate(db)
       const { numUpdatedRows } = await db.updateTable('catalog_revision').set({ seeded: true }).where('seeded', '=', false).executeTakeFirst()
       if (numUpdatedRows === 0n || (await read(db)).placed.length > 0) return
-      await this.#write(db, [], [...seed], 'start')
+      await this.#write(db, [], seed.map(model => ({ ...model, set: [] })), 'start')
     })
   }
 

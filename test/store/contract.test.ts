@@ -28,7 +28,7 @@ for (const { engine, skip, freshUrl } of ENGINES) {
 
     t.test('an empty table is filled from the list, in its order', async t => {
       const records = await listed(await fresh(t))
-      t.same(records.map(({ updatedAt, ...record }) => record), seed)
+      t.same(records.map(({ updatedAt, set, ...record }) => record), seed)
     })
 
     t.test('a second start changes nothing; deleted models stay away', async t => {
@@ -162,7 +162,7 @@ for (const { engine, skip, freshUrl } of ENGINES) {
       }))
       t.same(codes, [0, 0, 0])
       const store = await open(t, url)
-      t.same((await listed(store)).map(({ updatedAt, ...record }) => record), seed)
+      t.same((await listed(store)).map(({ updatedAt, set, ...record }) => record), seed)
       t.equal((await store.audit(100)).length, seed.length, 'filled by one of them')
     })
 
