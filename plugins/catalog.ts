@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { Catalog, type CatalogParts } from '../src/catalog/catalog.ts'
+import { Catalog, type CatalogParts, type Freshness } from '../src/catalog/catalog.ts'
 import { defaultModelWarnings } from '../src/catalog/defaults.ts'
+import { onFileChange } from '../src/catalog/file-watch.ts'
 import { InferenceModels } from '../src/catalog/inference.ts'
-import { SnapshotFile } from '../src/catalog/snapshot.ts'
-import { staticModels } from '../src/catalog/static.ts'
+import { hasUnreadable } from '../src/catalog/reported.ts'
+import { SnapshotFile, type Origins } from '../src/catalog/snapshot.ts'
+import { readStaticModels, staticModels } from '../src/catalog/static.ts'
 import { ConfigError, type Config } from '../src/config.ts'
 import { trustedAuthorities } from '../src/proxy/certificates.ts'
 import type { ModelStore } from '../src/store/store.ts'
@@ -29,21 +31,47 @@ export interface CatalogOptions {
   config: Config
 }
 
+/** How often it is said that the inference service has not answered yet (milliseconds). */
+const REMIND_MS = 5 * 60_000
+
+/** What stands in for an inference service that has not answered since the start. */
+const STANDING_IN: { [origin in Freshness['origin']]?: string } = {
+  curated: 'the curated list stands in for it',
+  snapshot: 'the list of the last run stands in for it'
+}
+
 async function catalogPlugin (app: FastifyInstance, { config }: CatalogOptions): Promise<void> {
-  const fallback = staticModels(config.CATALOG_FILE)
+  const { CATALOG_FILE: file, CATALOG_SOURCE: source } = config
+  const fallback = staticModels(file)
   const databaseUrl = databaseOf(config)
   const store = databaseUrl === undefined ? null : await openDatabase(databaseUrl)
-  const inference = config.CATALOG_SOURCE === 'inference' ? new InferenceModels(config, { ca: config.UPSTREAM_CA_FILE === undefined ? undefined : trustedAuthorities(config.UPSTREAM_CA_FILE) }) : undefined
+  const inference = source === 'inference' ? new InferenceModels(config, { ca: config.UPSTREAM_CA_FILE === undefined ? undefined : trustedAuthorities(config.UPSTREAM_CA_FILE) }) : undefined
   const parts: CatalogParts = {
-    source: config.CATALOG_SOURCE,
+    source,
     fallback,
     maxAge: config.MODEL_CACHE_TIMEOUT * 1000,
-    onFailure: (what, error, retryIn) => app.log.warn({ err: error, retryIn: Math.round(retryIn) / 1000 }, `the catalog could not be read (${what}); the last good list stays`)
+    onFailure: (what, error, retryIn = 0) => {
+      if (what === 'file') for (const problem of (error as ConfigError).problems) app.log.warn(`${problem}; the last good list stays`)
+      else app.log.warn({ err: error, retryIn: Math.round(retryIn) / 1000 }, `the catalog could not be read (${what}); ${STANDING_IN[catalog.freshness().origin] ?? 'the last good list stays'}`)
+    },
+    onSkipped: skipped => {
+      const reasons = Object.entries(skipped.reasons).map(([reason, count]) => `${count} × ${reason}`).join(', ')
+      app.log[hasUnreadable(skipped) ? 'warn' : 'info'](skipped, skipped.count === 0 ? 'every entry of the inference service\'s list is shown' : `entries of the inference service's list are not shown: ${reasons}`)
+    }
   }
+  if (file !== undefined) {
+    parts.readFallback = async () => {
+      const models = await readStaticModels(file)
+      app.log.info(source === 'database' ? 'CATALOG_FILE was read again; with CATALOG_SOURCE=database it only fills an empty table, so the list stays' : 'CATALOG_FILE was read again')
+      return models
+    }
+  }
+  const origins: Origins = {}
   if (store !== null) {
     let prepared = false
+    origins.curated = originOf(withoutCredentials(databaseUrl as string))
     parts.curated = {
-      origin: originOf(databaseUrl as string),
+      origin: origins.curated,
       load: async () => {
         if (!prepared) await store.prepare(fallback)
         prepared = true
@@ -52,9 +80,12 @@ async function catalogPlugin (app: FastifyInstance, { config }: CatalogOptions):
       }
     }
   }
-  if (inference !== undefined) parts.reported = { origin: originOf(config.INFERENCE_SERVICE_URL), load: async signal => await inference.load(signal) }
-  if (config.CATALOG_SOURCE !== 'static') {
-    parts.snapshots = new SnapshotFile(config.CATALOG_SNAPSHOT_FILE, error => app.log.warn({ err: error }, 'the catalog\'s snapshot cannot be used'))
+  if (inference !== undefined) {
+    origins.reported = originOf(config.INFERENCE_SERVICE_URL)
+    parts.reported = { origin: origins.reported, load: async signal => await inference.load(signal) }
+  }
+  if (source !== 'static') {
+    parts.snapshots = new SnapshotFile(config.CATALOG_SNAPSHOT_FILE, error => app.log.warn({ err: error }, 'the catalog\'s snapshot cannot be used'), origins)
   }
 
   const catalog = new Catalog(parts)
@@ -71,10 +102,22 @@ async function catalogPlugin (app: FastifyInstance, { config }: CatalogOptions):
     throw new ConfigError([`DATABASE_URL names a database that cannot be used: ${(error as Error).message}`])
   }
   if (store !== null) app.addHook('onClose', store.watch(...watchers(catalog, app.log)))
+  if (file !== undefined) {
+    const unwatch = onFileChange(file, () => { catalog.reloadStatic() })
+    app.addHook('onClose', async () => unwatch())
+  }
+  if (source === 'inference') {
+    const reminder = setInterval(() => {
+      const standIn = STANDING_IN[catalog.freshness().origin]
+      if (standIn !== undefined) app.log.warn(`the inference service has not answered with its list since the start; ${standIn}`)
+    }, REMIND_MS).unref()
+    app.addHook('onClose', async () => clearInterval(reminder))
+  }
 
   let warned: string[] = []
   const warn = () => {
-    const warnings = defaultModelWarnings(catalog.list(), config)
+    const isReported = source === 'inference' && catalog.freshness().origin !== 'curated'
+    const warnings = defaultModelWarnings(catalog.list(), config, isReported ? 'which the inference service does not list' : undefined)
     for (const warning of warnings) if (!warned.includes(warning)) app.log.warn(warning)
     warned = warnings
   }
@@ -98,7 +141,12 @@ async function openDatabase (url: string): Promise<ModelStore> {
   }
 }
 
-/** Tells one place from another; a digest, since a database's URL holds its password. */
+/** A database stays the same one when its password changes. */
+function withoutCredentials (url: string): string {
+  return url.replace(/^(postgres(?:ql)?:\/\/)[^/?#]*@/, '$1')
+}
+
+/** Tells one place from another; a digest, since the file that it stands in may be read by others. */
 function originOf (url: string): string {
   return createHash('sha256').update(url).digest('base64url')
 }

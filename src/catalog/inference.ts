@@ -155,7 +155,7 @@ function tooLarge (): NoList {
 
 const UNREACHABLE = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT'])
 
-/** Whether there was not even a connection; an AggregateError holds one error for each address of the host. */
+/** Whether there was no connection, or none that can be trusted. */
 function isUnreachable (error: unknown): boolean {
   const { code } = error as { code?: string }
   return code !== undefined && (UNREACHABLE.has(code) || /CERT|TLS|SSL|SELF_SIGNED|VERIFY/.test(code))
@@ -170,9 +170,12 @@ const REASONS: Record<string, string> = {
   UND_ERR_SOCKET: 'closes the connection'
 }
 
+// What Node's decoders of gzip, br and zstd call their errors.
+const ZLIB_CODE = /^(Z_|ERR__ERROR_|ZSTD_)/
+
 /** Node's and undici's messages name addresses. */
 function plainReason (error: unknown): string {
   const { name, code } = error as { name: string, code?: string }
-  if (code?.startsWith('Z_') === true || code?.startsWith('ERR_BROTLI') === true || code?.startsWith('ERR__ERROR') === true || code?.startsWith('ZSTD') === true) return 'answers with a compressed body that cannot be decoded'
+  if (ZLIB_CODE.test(code ?? '')) return 'answers with a compressed body that cannot be decoded'
   return REASONS[code ?? name] ?? REASONS[name] ?? `cannot be used (${code ?? name})`
 }

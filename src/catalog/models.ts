@@ -156,7 +156,6 @@ export type OpenAIModelList = Static<typeof OpenAIModelListSchema>
  * type in its own order.
  */
 export function activeModels (curated: readonly CuratedModel[]): Model[] {
-export function activeModels (curated: readonly CuratedModel[]): Model[] {
   return MODEL_TYPES.flatMap(type => curated.filter(model => model.isActive && model.type === type)).map(publicModel)
 }
 
@@ -165,6 +164,6 @@ export function activeModels (curated: readonly CuratedModel[]): Model[] {
  * a chat model, so one of which nobody states it gets the default.
  */
 export function publicModel ({ isActive, set, ...model }: CuratedModel): Model {
-  return model.type === 'chat' ? { ...model, contextLength: model.contextLength ?? DEFAULT_CONTEXT_LENGTH } : model
-}
+  if (model.type === 'chat') model.contextLength ??= DEFAULT_CONTEXT_LENGTH
+  return model
 }

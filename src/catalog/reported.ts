@@ -13,7 +13,7 @@ export interface Skipped {
 
 /** A service's list, as far as it can be read. */
 export interface ReportedList {
-  models: ReportedModel[]
+  models: readonly ReportedModel[]
   skipped: Skipped
 }
 
