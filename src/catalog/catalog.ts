@@ -1,4 +1,4 @@
-import { Cached } from './cached.ts'
+import { Cached, type Copy } from './cached.ts'
 import { joinedModels, sameLists, sourcedModels, type Inputs, type Joined, type SourcedModel } from './joined.ts'
 import type { CuratedModel, Model } from './models.ts'
 import { SkipCount, SKIPPED, type ReportedList, type Skipped } from './reported.ts'
@@ -68,6 +68,8 @@ export class Catalog {
   #inputs: Inputs
   #joined: Joined
   #byId: ReadonlyMap<string, Model> = new Map()
+  /** The copy of the source of which the models are made; a newer one may be on its way through {@link #settle}. */
+  #shown: Copy<unknown> | undefined
   #skipped = NOTHING_SKIPPED
   #settling: Promise<void> | undefined
   #changed = false
@@ -162,11 +164,11 @@ export class Catalog {
 
   /** How old the models are and where they come from. */
   freshness (now = Date.now()): Freshness {
-    const main = this.#main()
-    if (main === undefined) return { origin: 'static' }
-    if (main.copy === undefined) return { origin: 'curated' }
-    const age = Math.floor((now - main.copy.loadedAt) / 1000)
-    const origin = main.copy.restored ? 'snapshot' : this.source
+    const shown = this.#shown
+    if (this.source === 'static') return { origin: 'static' }
+    if (shown === undefined) return { origin: 'curated' }
+    const age = Math.floor((now - shown.loadedAt) / 1000)
+    const origin = shown.restored ? 'snapshot' : this.source
     // The clock was set back: the age is not known, and a refresh is due.
     if (age < 0) return { origin, age: 0, ttl: 0 }
     return { origin, age, ttl: Math.floor(this.#parts.maxAge / 1000) - age }
@@ -174,7 +176,6 @@ export class Catalog {
 
   /** What an operator wants to know. */
   status (now = Date.now()) {
-    const main = this.#main()
     const { origin, age } = this.freshness(now)
     const failures = [
       { failing: this.#curated?.failing, last: this.#curated?.lastFailure },
@@ -187,7 +188,7 @@ export class Catalog {
       origin,
       count: this.#joined.active.length,
       age: age ?? null,
-      lastSuccess: date(main?.copy?.loadedAt),
+      lastSuccess: date(this.#shown?.loadedAt),
       lastError: latest(failures.filter(({ failing }) => failing === true)),
       lastFailure: latest(failures),
       nextTry: date(nextTry),
@@ -234,10 +235,12 @@ export class Catalog {
   async #settleAll (): Promise<void> {
     while (this.#changed) {
       this.#changed = false
+      const shown = this.#main()?.copy
       const reported = this.#reported?.copy?.value
       const inputs = { reported: reported?.models, database: this.#curated?.copy?.value.models, fixed: this.#fallback }
       const { reported: listed, database, fixed } = this.#inputs
       if (inputs.reported !== listed || inputs.database !== database || inputs.fixed !== fixed) await this.#take(inputs)
+      this.#shown = shown
       if (reported !== undefined && this.#reported?.copy?.restored === false) this.#tellSkipped(reported.skipped)
     }
   }

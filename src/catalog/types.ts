@@ -59,13 +59,13 @@ export const ID_PATTERNS: ReadonlyArray<{ kind: Kind, pattern: RegExp, examples:
   { kind: 'other', pattern: /embed(?!ded)/, examples: ['text-embedding-3-small', 'nomic-embed-text:latest', 'mistral-embed', 'embeddinggemma-300m'] },
   { kind: 'other', pattern: /^(bge|e5|multilingual-e5|gte|m3e|uae|voyage|stella|labse|instructor|all-minilm|all-mpnet|paraphrase|sentence-t5|jina-clip)([-_:.]|$)/, examples: ['BAAI/bge-m3', 'intfloat/multilingual-e5-large', 'thenlper/gte-large', 'all-minilm:latest', 'voyage-3-large'] },
   { kind: 'other', pattern: /moderation|^llama-?guard|^shieldgemma/, examples: ['omni-moderation-latest', 'meta-llama/Llama-Guard-3-8B', 'google/shieldgemma-2b'] },
-  { kind: 'other', pattern: /^(sora|veo|kling|hailuo|cogvideo|hunyuan-?video|ltx-?v|mochi|stable-video|wan-?\d)|(^|[-_.])(t2v|i2v)([-_.]|$)/, examples: ['sora-2', 'veo-3.0-generate-001', 'Wan-AI/Wan2.2-T2V-A14B', 'tencent/HunyuanVideo'] },
-  { kind: 'speech', pattern: /whisper|transcribe|(^|[-_.])asr([-_.]|$)|^(parakeet|canary|moonshine|sensevoice|wav2vec)/, examples: ['whisper-1', 'Systran/faster-whisper-large-v3', 'gpt-4o-transcribe', 'nvidia/parakeet-tdt-0.6b-v2', 'qwen3-asr-flash'] },
-  { kind: 'speech', pattern: /(^|[-_.x])tts([-_.:\d]|$)|^(kokoro|orpheus|piper|bark|parler|chatterbox|speecht5|cosyvoice|fish-speech|melotts|outetts|eleven_)/, examples: ['tts-1', 'tts-1-hd', 'gpt-4o-mini-tts', 'coqui/XTTS-v2', 'hexgrad/Kokoro-82M', 'suno/bark', 'eleven_multilingual_v2'] },
+  { kind: 'other', pattern: /^(sora|veo|kling|hailuo|mochi)(?![a-z])|^(cogvideo|hunyuan-?video|ltx-?v|stable-video|wan-?\d)|(^|[-_.])(t2v|i2v)([-_.]|$)/, examples: ['sora-2', 'veo-3.0-generate-001', 'Wan-AI/Wan2.2-T2V-A14B', 'tencent/HunyuanVideo'] },
+  { kind: 'speech', pattern: /whisper|transcribe|(^|[-_.])asr([-_.]|$)|^(parakeet|canary|moonshine|sensevoice)(?![a-z])|^wav2vec/, examples: ['whisper-1', 'Systran/faster-whisper-large-v3', 'gpt-4o-transcribe', 'nvidia/parakeet-tdt-0.6b-v2', 'qwen3-asr-flash'] },
+  { kind: 'speech', pattern: /(^|[-_.x])tts([-_.:\d]|$)|^(kokoro|orpheus|piper|bark|parler|chatterbox)(?![a-z])|^(speecht5|cosyvoice|fish-speech|melotts|outetts|eleven_)/, examples: ['tts-1', 'tts-1-hd', 'gpt-4o-mini-tts', 'coqui/XTTS-v2', 'hexgrad/Kokoro-82M', 'suno/bark', 'eleven_multilingual_v2'] },
   { kind: 'image', pattern: /^dall-?e|^gpt-image|^chatgpt-image|^grok-.*image|^imagen|^qwen-?image|^hunyuan-?(image|dit)/, examples: ['dall-e-3', 'gpt-image-1', 'grok-2-image-1212', 'imagen-4.0-generate-001', 'Qwen/Qwen-Image'] },
   { kind: 'image', pattern: /sdxl|stable-(diffusion|image|cascade)|^sd[-_]?(\d|xl|turbo)/, examples: ['sdxl', 'stabilityai/stable-diffusion-xl-base-1.0', 'sd3.5-large', 'stabilityai/sd-turbo'] },
   { kind: 'image', pattern: /(^|[-_.])flux(\d|[-_.:]|$)/, examples: ['flux-schnell', 'black-forest-labs/FLUX.1-dev', 'flux1-dev-fp8.safetensors'] },
-  { kind: 'image', pattern: /^(midjourney|playground-v|kandinsky|pixart|hidream|kolors|seedream|ideogram|recraft|auraflow|cogview|dreamshaper|z-image)/, examples: ['playground-v2.5-1024px-aesthetic', 'Kwai-Kolors/Kolors', 'ideogram-v3', 'HiDream-ai/HiDream-I1-Full'] }
+  { kind: 'image', pattern: /^(midjourney|playground-v\d*|kandinsky|pixart|hidream|kolors|seedream|ideogram|recraft|auraflow|cogview|dreamshaper|z-image)(?![a-z])/, examples: ['playground-v2.5-1024px-aesthetic', 'Kwai-Kolors/Kolors', 'ideogram-v3', 'HiDream-ai/HiDream-I1-Full'] }
 ]
 
 /** The kind that a well-known name tells; nothing for any other name. */

@@ -16,7 +16,7 @@ t.test('names of chat models tell nothing', async t => {
   for (const id of [
     'gpt-4o', 'gpt-4o-audio-preview', 'o3-mini', 'claude-opus-4-7', 'gemini-2.5-flash', 'meta-llama/Llama-3.3-70B-Instruct', 'qwen2.5-vl-7b-instruct',
     'deepseek-r1:14b', 'mistral-small-latest', 'command-r-plus', 'llava:13b', 'phi-4', 'gpt2', 'embedded-systems-llama', 'influxdb-assistant', 'wanda-7b',
-    '/srv/embed/Llama-3.1-8B', 'C:\\whisper\\chat.gguf', 'stablelm-2-chat', 'sda-7b', 'veothink', 'instruct-7b', 'google/gemma-3-27b-it', 'attsz-1'
+    '/srv/embed/Llama-3.1-8B', 'C:\\whisper\\chat.gguf', 'stablelm-2-chat', 'sda-7b', 'veothink', 'soraya-13b', 'barker-7b', 'pipernet', 'canaryone-8b', 'klingon-translator', 'instruct-7b', 'google/gemma-3-27b-it', 'attsz-1'
   ]) t.equal(kindByName(id), undefined, id)
 })
 
