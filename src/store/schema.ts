@@ -109,6 +109,13 @@ function differing (before: Record<string, unknown>, after: Record<string, unkno
   return CURATED_FIELDS.filter(field => before[field] !== after[field])
 }
 
+/** Whether a start has nothing to do: every migration was made, and the table was filled. A role that may only read can tell. */
+export async function isPrepared (db: Kysely<Tables>): Promise<boolean> {
+  const { count } = await db.selectFrom('catalog_migrations').select(sql<number>`count(*)`.as('count')).where('version', '<=', MIGRATIONS.length).executeTakeFirstOrThrow()
+  if (Number(count) < MIGRATIONS.length) return false
+  return Boolean((await db.selectFrom('catalog_revision').select('seeded').executeTakeFirst())?.seeded)
+}
+
 /**
  * Brings the tables up to date. The caller's transaction must exclude every
  * other process, since several may start at once. Kysely's own Migrator takes no
@@ -125,18 +132,4 @@ export async function migrate (db: Transaction<Tables>): Promise<void> {
     await migration(db)
     await db.insertInto('catalog_migrations').values({ version: index + 1 }).execute()
   }
-}
-
-/** What differs between the engines. */
-export interface Engine {
-  db: Kysely<Tables>
-  /** Runs a transaction that writes; where another process stands in the way, waits without holding up the event loop. */
-  transaction: <T>(work: (db: Transaction<Tables>) => Promise<T>) => Promise<T>
-  /** Makes the transaction the only one of its kind among all processes, before any table exists. */
-  excludeOthers: (db: Transaction<Tables>) => Promise<void>
-  /** Tells the other processes of a change, when the transaction commits. */
-  announce: (db: Transaction<Tables>, revision: number) => Promise<void>
-  /** Calls back with the current revision, now and then and where possible at once after a change. Returns how to stop. */
-  watch: (onRevision: (revision: number) => void, onTrouble: (error: unknown) => void) => () => Promise<void>
-  close: () => Promise<void>
 }

@@ -49,7 +49,7 @@ for (const { engine, skip, freshUrl } of ENGINES) {
       { id: 'created', name: 'Created', description: '', type: 'chat', isActive: true, createdAt: '2025-06-03T00:00:00.000Z', updatedAt: '2025-06-03T00:00:00.000Z' }
     ])
     t.match(records[3], { id: 'by-hand', set: undefined })
-    t.equal((await store.audit(100)).length, 4)
+    t.equal((await store.audit(100)).entries.length, 4)
 
     const capabilities = { input: ['text', 'image'], tools: true }
     await store.change('ann', records => records.map(record => record.id === 'created' ? { ...record, capabilities } : record))
