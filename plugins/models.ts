@@ -68,8 +68,13 @@ export async function modelsRoutes (scope: FastifyInstance, { keyed, clientStall
       renderings = await renderer.render(app.catalog.list())
       ready = standing()
     }
+    let rendered
+    // What changes while the first renderings are made is not missed, and not made twice at a time.
+    do {
+      rendered = app.catalog.list()
+      await update()
+    } while (rendered !== app.catalog.list())
     app.catalog.onChange(update)
-    await update()
   })
 
   app.get('/v1/models', {
