@@ -8,9 +8,12 @@ import { InferenceModels } from '../src/catalog/inference.ts'
 import { hasUnreadable } from '../src/catalog/reported.ts'
 import { SnapshotFile, type Origins } from '../src/catalog/snapshot.ts'
 import { readStaticModels, staticModels } from '../src/catalog/static.ts'
-import { ConfigError, type Config } from '../src/config.ts'
+import { ConfigError, UnavailableError, type Config } from '../src/config.ts'
 import { trustedAuthorities } from '../src/proxy/certificates.ts'
+import { StoreFailure } from '../src/store/failure.ts'
+import { curatedModel } from '../src/store/records.ts'
 import type { ModelStore } from '../src/store/store.ts'
+import { untilReachable } from '../src/store/wait.ts'
 import { modelsRoutes } from './models.ts'
 
 declare module 'fastify' {
@@ -44,15 +47,20 @@ async function catalogPlugin (app: FastifyInstance, { config }: CatalogOptions):
   const { CATALOG_FILE: file, CATALOG_SOURCE: source } = config
   const fallback = staticModels(file)
   const databaseUrl = databaseOf(config)
-  const store = databaseUrl === undefined ? null : await openDatabase(databaseUrl)
+  const store = databaseUrl === undefined ? null : await openDatabase(databaseUrl, config)
   const inference = source === 'inference' ? new InferenceModels(config, { ca: config.UPSTREAM_CA_FILE === undefined ? undefined : trustedAuthorities(config.UPSTREAM_CA_FILE) }) : undefined
+  const tellFailure = (what: string, error: unknown, retryIn: number) => app.log.warn({ err: error, retryIn: Math.round(retryIn) / 1000 }, `the catalog could not be read (${what}); ${STANDING_IN[catalog.freshness().origin] ?? 'the last good list stays'}`)
+  let started = false
+  /** The database's last failure during the start, which has lines of its own while it is waited for. */
+  let untold: { error: unknown, retryIn: number } | undefined
   const parts: CatalogParts = {
     source,
     fallback,
     maxAge: config.MODEL_CACHE_TIMEOUT * 1000,
     onFailure: (what, error, retryIn = 0) => {
       if (what === 'file') for (const problem of (error as ConfigError).problems) app.log.warn(`${problem}; the last good list stays`)
-      else app.log.warn({ err: error, retryIn: Math.round(retryIn) / 1000 }, `the catalog could not be read (${what}); ${STANDING_IN[catalog.freshness().origin] ?? 'the last good list stays'}`)
+      else if (what === 'database' && !started) untold = { error, retryIn }
+      else tellFailure(what, error, retryIn)
     },
     onSkipped: skipped => {
       const reasons = Object.entries(skipped.reasons).map(([reason, count]) => `${count} × ${reason}`).join(', ')
@@ -76,7 +84,8 @@ async function catalogPlugin (app: FastifyInstance, { config }: CatalogOptions):
         if (!prepared) await store.prepare(fallback)
         prepared = true
         const { revision, placed } = await store.contents()
-        return { revision, models: placed.map(({ record: { updatedAt, ...model } }) => model) }
+        untold = undefined
+        return { revision, models: placed.map(({ record }) => curatedModel(record)) }
       }
     }
   }
@@ -96,11 +105,10 @@ async function catalogPlugin (app: FastifyInstance, { config }: CatalogOptions):
     await inference?.close()
     await store?.close()
   })
-  try {
-    await catalog.start()
-  } catch (error) {
-    throw new ConfigError([`DATABASE_URL names a database that cannot be used: ${(error as Error).message}`])
-  }
+  await startWithDatabase(catalog, config, app.log)
+  started = true
+  // A snapshot stands in for the database.
+  if (untold !== undefined) tellFailure('database', untold.error, untold.retryIn)
   if (store !== null) app.addHook('onClose', store.watch(...watchers(catalog, app.log)))
   if (file !== undefined) {
     const unwatch = onFileChange(file, () => { catalog.reloadStatic() })
@@ -131,13 +139,29 @@ function databaseOf ({ CATALOG_SOURCE: source, DATABASE_URL: url }: Config): str
   return { static: undefined, database: url ?? 'sqlite:data/catalog.db', inference: url }[source]
 }
 
-async function openDatabase (url: string): Promise<ModelStore> {
+async function openDatabase (url: string, { AUDIT_KEEP: auditDays }: Config): Promise<ModelStore> {
   // Only where there is one: its 280 modules are a tenth of the time to start.
   const { openStore } = await import('../src/store/store.ts')
   try {
-    return await openStore(url)
+    return await openStore(url, { auditDays })
   } catch (error) {
     throw new ConfigError([`DATABASE_URL names a database that cannot be opened: ${(error as Error).message}`])
+  }
+}
+
+/**
+ * Waits for a database that is away for now, where no snapshot stands in for it.
+ * @throws UnavailableError where it stays away; ConfigError where no waiting helps
+ */
+async function startWithDatabase (catalog: Catalog, { DATABASE_WAIT: wait }: Config, log: FastifyBaseLogger): Promise<void> {
+  try {
+    await untilReachable(async () => await catalog.start(), wait * 1000, (failure, left) => {
+      log.warn({ err: failure.cause }, `${failure.message} It is waited for, ${Math.ceil(left / 1000)} s at most.`)
+    })
+  } catch (error) {
+    const { message } = error as Error
+    if (error instanceof StoreFailure && error.passing) throw new UnavailableError(`DATABASE_URL names a database that is not there: ${message}`, { cause: error.cause })
+    throw new ConfigError([`DATABASE_URL names a database that cannot be used: ${message}`])
   }
 }
 
@@ -161,7 +185,8 @@ function watchers (catalog: Catalog, log: FastifyBaseLogger): Parameters<ModelSt
     error => {
       if (!troubled) log.warn({ err: error }, 'edits by other processes cannot be noticed until the database answers again')
       troubled = true
-    }
+    },
+    () => { catalog.refresh() }
   ]
 }
 

@@ -125,6 +125,13 @@ export class Catalog {
     return sourcedModels(this.#inputs)
   }
 
+  /** The same of one model. */
+  adminModel (id: string): SourcedModel | undefined {
+    const { reported, database, fixed } = this.#inputs
+    const ofId = <T extends { id: string }>(models: readonly T[]) => models.filter(model => model.id === id)
+    return sourcedModels({ reported: reported && ofId(reported), database: database && ofId(database), fixed: ofId(fixed) })[0]
+  }
+
   /** Starts a refresh of whatever is too old, and waits for none. */
   touch (now = Date.now()): void {
     this.#curated?.touch(now)

@@ -90,6 +90,19 @@ export class ModelStore {
     }))
   }
 
+  /** Every model as of the present revision: nothing else is read where that has not moved. Rows changed by hand show when the catalog reads them. */
+  async current (): Promise<Contents> {
+    const copy = this.#copy
+    if (copy !== undefined && await this.#named(this.#engine.read(revisionOf)) === copy.revision) return copy
+    return await this.contents()
+  }
+
+  /** The model of that id, read now. */
+  async one (id: string): Promise<ModelRecord | undefined> {
+    const row = await this.#named(this.#engine.read(async db => await db.selectFrom('models').selectAll().where('id', '=', id).executeTakeFirst()))
+    return row && placedRecord(row).record
+  }
+
   /**
    * Makes one change of the whole list: `edit` is given all records and returns
    * what they shall be, in order; what it throws undoes all. It decides on what
