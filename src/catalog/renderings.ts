@@ -32,6 +32,9 @@ type Piece = string | { body: Buffer, start: number, end: number }
 
 /** How many models are worked on between two places where the work may pause. */
 const AT_A_TIME = 20
+/** How many bytes are hashed between two such places. */
+const HASHED_AT_A_TIME = 256 * 1024
+const COMMA = 0x2c
 
 /**
  * Serialises the lists. A model is serialised again only where it has changed:
@@ -75,29 +78,48 @@ export class Renderer {
 /** A list of models as bytes, and their tag. `known` holds the piece of each model, and afterwards where it stands here. */
 function * rendering (models: readonly Model[], known: WeakMap<Model, Piece>, serialize: (model: Model) => string, opening: string, closing: string): Steps<Rendering> {
   let size = opening.length + Math.max(0, models.length - 1) + closing.length
+  const pieces: Piece[] = []
   for (const [index, model] of models.entries()) {
     if (index % AT_A_TIME === 0) yield
     const piece = known.get(model) ?? serialize(model)
-    known.set(model, piece)
     size += typeof piece === 'string' ? Buffer.byteLength(piece) : piece.end - piece.start
+    pieces.push(piece)
   }
   const body = Buffer.allocUnsafeSlow(size)
-  const hash = createHash('sha256')
-  let hashed = 0
   let at = body.write(opening)
+  // Pieces that stood side by side before are copied in one go, with the commas between them.
+  let run: { from: Exclude<Piece, string>, end: number, at: number } | undefined
+  const copyRun = () => {
+    run?.from.body.copy(body, run.at, run.from.start, run.end)
+    run = undefined
+  }
   for (const [index, model] of models.entries()) {
-    if (index > 0) at += body.write(',', at)
+    if (index % AT_A_TIME === 0) yield
+    if (index > 0) body[at++] = COMMA
+    const piece = pieces[index] as Piece
     const start = at
-    const piece = known.get(model) as Piece
-    at += typeof piece === 'string' ? body.write(piece, at) : piece.body.copy(body, at, piece.start, piece.end)
+    if (typeof piece === 'string') {
+      copyRun()
+      at += body.write(piece, at)
+    } else {
+      if (run?.from.body === piece.body && run.end + 1 === piece.start) {
+        run.end = piece.end
+      } else {
+        copyRun()
+        run = { from: piece, end: piece.end, at }
+      }
+      at += piece.end - piece.start
+    }
     known.set(model, { body, start, end: at })
-    if (index % AT_A_TIME !== 0) continue
-    hash.update(body.subarray(hashed, at))
-    hashed = at
+  }
+  copyRun()
+  body.write(closing, at)
+  const hash = createHash('sha256')
+  for (let hashed = 0; hashed < size; hashed += HASHED_AT_A_TIME) {
+    hash.update(body.subarray(hashed, hashed + HASHED_AT_A_TIME))
     yield
   }
-  body.write(closing, at)
-  return { body, tag: tagOfDigest(hash.update(body.subarray(hashed)).digest()) }
+  return { body, tag: tagOfDigest(hash.digest()) }
 }
 
 function memo (byId: ReadonlyMap<string, Model>, serialize: (model: Model) => string): Renderings['detail'] {
