@@ -28,7 +28,7 @@ function check (t: Test, models: readonly Model[], { all, byType, openai, detail
   t.equal(detail('none'), undefined)
 }
 
-t.test('any lists, one after the other', async t => {
+t.test('any lists, one after the other', async () => {
   await fc.assert(fc.asyncProperty(lists, async lists => {
     const incremental = renderer()
     const known = new Map<string, Model>()
