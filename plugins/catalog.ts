@@ -50,6 +50,8 @@ async function catalogPlugin (app: FastifyInstance, { config }: CatalogOptions):
   const store = databaseUrl === undefined ? null : await openDatabase(databaseUrl, config)
   const inference = source === 'inference' ? new InferenceModels(config, { ca: config.UPSTREAM_CA_FILE === undefined ? undefined : trustedAuthorities(config.UPSTREAM_CA_FILE) }) : undefined
   const tellFailure = (what: string, error: unknown, retryIn: number) => app.log.warn({ err: error, retryIn: Math.round(retryIn) / 1000 }, `the catalog could not be read (${what}); ${STANDING_IN[catalog.freshness().origin] ?? 'the last good list stays'}`)
+  /** Whether the inference service has sent its list since the start. */
+  let answered = false
   let started = false
   /** The database's last failure during the start, which has lines of its own while it is waited for. */
   let untold: { error: unknown, retryIn: number } | undefined
@@ -91,7 +93,14 @@ async function catalogPlugin (app: FastifyInstance, { config }: CatalogOptions):
   }
   if (inference !== undefined) {
     origins.reported = originOf(config.INFERENCE_SERVICE_URL)
-    parts.reported = { origin: origins.reported, load: async signal => await inference.load(signal) }
+    parts.reported = {
+      origin: origins.reported,
+      load: async signal => {
+        const list = await inference.load(signal)
+        answered = true
+        return list
+      }
+    }
   }
   if (source !== 'static') {
     parts.snapshots = new SnapshotFile(config.CATALOG_SNAPSHOT_FILE, error => app.log.warn({ err: error }, 'the catalog\'s snapshot cannot be used'), origins)
@@ -124,8 +133,7 @@ async function catalogPlugin (app: FastifyInstance, { config }: CatalogOptions):
 
   let warned: string[] = []
   const warn = () => {
-    const isReported = source === 'inference' && catalog.freshness().origin !== 'curated'
-    const warnings = defaultModelWarnings(catalog.list(), config, isReported ? 'which the inference service does not list' : undefined)
+    const warnings = defaultModelWarnings(catalog.list(), config, answered ? 'which the inference service does not list' : undefined)
     for (const warning of warnings) if (!warned.includes(warning)) app.log.warn(warning)
     warned = warnings
   }

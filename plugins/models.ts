@@ -5,7 +5,7 @@ import { Type, type TSchema } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Catalog } from '../src/catalog/catalog.ts'
 import { matchesWeakly } from '../src/catalog/etag.ts'
-import { ChatItemSchema, MediaItemSchema, MODEL_TYPES, ModelListSchema, ModelSchema, ModelTypeSchema, OpenAIModelListSchema, OpenAIModelSchema } from '../src/catalog/models.ts'
+import { ChatItemSchema, MediaItemSchema, MODEL_TYPES, ModelListSchema, ModelSchema, ModelTypeSchema, OpenAIModelListSchema, OpenAIModelSchema, type Model } from '../src/catalog/models.ts'
 import { Renderer, type Rendering, type Renderings } from '../src/catalog/renderings.ts'
 import { ErrorSchema, GatewayError } from '../src/errors.ts'
 import { Answer, StandingHeaders } from '../src/http/answer.ts'
@@ -64,12 +64,21 @@ export async function modelsRoutes (scope: FastifyInstance, { keyed, clientStall
       openaiDetail: serializer('/openai/v1/models/*', OpenAIModelSchema)
     }
     const renderer = new Renderer(serializers)
-    const update = async () => {
-      renderings = await renderer.render(app.catalog.list())
-      ready = standing()
+    const prepare = async (models: readonly Model[]) => {
+      const made = await renderer.render(models)
+      return () => {
+        renderings = made
+        ready = standing()
+      }
     }
-    app.catalog.onChange(update)
-    await update()
+    let shown
+    // What changes while the first renderings are made is not missed.
+    do {
+      shown = app.catalog.list()
+      const show = await prepare(shown)
+      show()
+    } while (shown !== app.catalog.list())
+    app.catalog.beforeChange(prepare)
   })
 
   app.get('/v1/models', {

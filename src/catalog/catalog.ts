@@ -61,7 +61,8 @@ export class Catalog {
   readonly #parts: CatalogParts
   readonly #curated: Cached<CuratedList> | undefined
   readonly #reported: Cached<ReportedList> | undefined
-  readonly #listeners: Array<() => unknown> = []
+  readonly #preparations: Array<(models: readonly Model[]) => Promise<() => void>> = []
+  readonly #listeners: Array<() => void> = []
   #fallback: readonly CuratedModel[]
   #fallbackFailure: { at: number, error: unknown } | undefined
   #fallbackFailing = false
@@ -138,8 +139,17 @@ export class Catalog {
     this.#reported?.touch(now)
   }
 
-  /** Calls back whenever the models have changed; what a callback returns is waited for before the change counts as made. */
-  onChange (listener: () => unknown): void {
+  /**
+   * Work that has to be done before a change of the models is shown. `prepare` is
+   * given the new models; what it returns is called in the same turn of the event
+   * loop in which they become those of the catalog.
+   */
+  beforeChange (prepare: (models: readonly Model[]) => Promise<() => void>): void {
+    this.#preparations.push(prepare)
+  }
+
+  /** Calls back whenever the models have changed. */
+  onChange (listener: () => void): void {
     this.#listeners.push(listener)
   }
 
@@ -246,20 +256,26 @@ export class Catalog {
       const reported = this.#reported?.copy?.value
       const inputs = { reported: reported?.models, database: this.#curated?.copy?.value.models, fixed: this.#fallback }
       const { reported: listed, database, fixed } = this.#inputs
-      if (inputs.reported !== listed || inputs.database !== database || inputs.fixed !== fixed) await this.#take(inputs)
-      this.#shown = shown
+      if (inputs.reported !== listed || inputs.database !== database || inputs.fixed !== fixed) await this.#take(inputs, shown)
+      else this.#shown = shown
       if (reported !== undefined && this.#reported?.copy?.restored === false) this.#tellSkipped(reported.skipped)
     }
   }
 
-  async #take (inputs: Inputs): Promise<void> {
+  /** Makes the models of these inputs those of the catalog, all of it in one turn of the event loop. */
+  async #take (inputs: Inputs, shown: Copy<unknown> | undefined): Promise<void> {
     const before = this.#joined.active
     const joined = await inSlices(joinedModels(inputs, this.#byId))
+    const isSame = joined.active.length === before.length && joined.active.every((model, index) => model === before[index])
+    const prepared = isSame ? [] : await Promise.all(this.#preparations.map(prepare => prepare(joined.active)))
     this.#inputs = inputs
-    this.#joined = joined
-    if (joined.active.length === before.length && joined.active.every((model, index) => model === before[index])) return
+    this.#shown = shown
+    // Who compares lists by identity sees no change where there is none.
+    this.#joined = isSame ? { ...joined, active: before } : joined
+    if (isSame) return
     this.#byId = byId(joined.active)
-    for (const listener of this.#listeners) await listener()
+    for (const show of prepared) show()
+    for (const listener of this.#listeners) listener()
   }
 
   #tellSkipped (read: Skipped): void {

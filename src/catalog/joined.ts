@@ -109,11 +109,22 @@ export function * joinedModels ({ reported, database, fixed }: Inputs, before: R
   for (const [index, model] of all.entries()) {
     if (index % AT_A_TIME === 0) yield
     if (!model.isActive) continue
-    const shown = publicModel(model)
-    const known = before.get(shown.id)
-    active[shown.type].push(known !== undefined && isDeepStrictEqual(known, shown) ? known : shown)
+    active[model.type].push(shownModel(model, before))
   }
   return { all, active: MODEL_TYPES.flatMap(type => active[type]), leftOut }
+}
+
+const shownModels = new WeakMap<CuratedModel, Model>()
+
+/** What clients are shown of a model: of the same model the same object, and of an equal one that of before. */
+function shownModel (model: CuratedModel, before: ReadonlyMap<string, Model>): Model {
+  const known = before.get(model.id)
+  let shown = shownModels.get(model)
+  if (shown !== undefined && shown === known) return shown
+  shown = publicModel(model)
+  if (known !== undefined && isDeepStrictEqual(known, shown)) shown = known
+  shownModels.set(model, shown)
+  return shown
 }
 
 /** Every model of the source and every curated one, with where each field comes from. */
@@ -140,7 +151,7 @@ export function sourcedModels ({ reported, database, fixed }: Inputs): SourcedMo
 export function * sameLists (a: readonly object[], b: readonly object[]): Steps<boolean> {
   if (a.length !== b.length) return false
   for (const [index, item] of a.entries()) {
-    if (!isDeepStrictEqual(item, b[index])) return false
+    if (item !== b[index] && !isDeepStrictEqual(item, b[index])) return false
     if (index % AT_A_TIME === 0) yield
   }
   return true

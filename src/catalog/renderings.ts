@@ -27,24 +27,23 @@ export interface Renderings {
   openaiDetail: (id: string) => Rendering | undefined
 }
 
-/** A model as it stands in the lists. */
-interface Fragments {
-  item: string
-  openai: string
-}
+/** A piece of JSON: as text, or where its bytes stand in an earlier rendering. */
+type Piece = string | { body: Buffer, start: number, end: number }
 
-/** How many models are serialised between two places where the work may pause. */
+/** How many models are worked on between two places where the work may pause. */
 const AT_A_TIME = 20
-/** How many models become bytes at a time. */
-const CHUNK = 200
+/** How many bytes are hashed between two such places. */
+const HASHED_AT_A_TIME = 256 * 1024
+const COMMA = 0x2c
 
 /**
  * Serialises the lists. A model is serialised again only where it has changed:
- * the catalog keeps the object of one that has not.
+ * the catalog keeps the object of one that has not, and its bytes are copied.
  */
 export class Renderer {
   readonly #serialize: Serializers
-  readonly #known = new WeakMap<Model, Fragments>()
+  readonly #items = new WeakMap<Model, Piece>()
+  readonly #openai = new WeakMap<Model, Piece>()
 
   constructor (serialize: Serializers) {
     this.#serialize = serialize
@@ -56,49 +55,71 @@ export class Renderer {
   }
 
   * #render (models: readonly Model[]): Steps<Renderings> {
-    const items: Record<ModelType, string[]> = { chat: [], image: [], speech: [] }
-    const openai: string[] = []
-    for (const [index, model] of models.entries()) {
-      if (index % AT_A_TIME === 0) yield
-      const fragments = this.#fragments(model)
-      items[model.type].push(fragments.item)
-      openai.push(fragments.openai)
-    }
-    const all = yield * rendering('[', MODEL_TYPES.flatMap(type => items[type]), ']')
+    // Item by item: fast-json-stringify finds out which shape of a union an item has by validating it.
+    const item = (model: Model) => this.#serialize.item[model.type](listItem(model))
+    const all = yield * rendering(models, this.#items, item, '[', ']')
     const byType: Partial<Renderings['byType']> = {}
-    for (const type of MODEL_TYPES) byType[type] = items[type].length === models.length ? all : yield * rendering('[', items[type], ']')
+    for (const type of MODEL_TYPES) {
+      const ofType = models.filter(model => model.type === type)
+      byType[type] = ofType.length === models.length ? all : yield * rendering(ofType, this.#items, item, '[', ']')
+    }
+    const openai = (model: Model) => this.#serialize.openaiDetail(openaiModel(model))
     const byId = new Map(models.map(model => [model.id, model]))
     return {
       all,
       byType: byType as Renderings['byType'],
-      openai: yield * rendering('{"object":"list","data":[', openai, ']}'),
+      openai: yield * rendering(models, this.#openai, openai, '{"object":"list","data":[', ']}'),
       detail: memo(byId, this.#serialize.detail),
-      openaiDetail: memo(byId, model => this.#serialize.openaiDetail(openaiModel(model)))
+      openaiDetail: memo(byId, openai)
     }
-  }
-
-  #fragments (model: Model): Fragments {
-    const known = this.#known.get(model)
-    if (known !== undefined) return known
-    // Item by item: fast-json-stringify finds out which shape of a union an item has by validating it.
-    const made = { item: this.#serialize.item[model.type](listItem(model)), openai: this.#serialize.openaiDetail(openaiModel(model)) }
-    this.#known.set(model, made)
-    return made
   }
 }
 
-/** A list of JSON texts as bytes, and their tag. */
-function * rendering (start: string, items: readonly string[], end: string): Steps<Rendering> {
+/** A list of models as bytes, and their tag. `known` holds the piece of each model, and afterwards where it stands here. */
+function * rendering (models: readonly Model[], known: WeakMap<Model, Piece>, serialize: (model: Model) => string, opening: string, closing: string): Steps<Rendering> {
+  let size = opening.length + Math.max(0, models.length - 1) + closing.length
+  const pieces: Piece[] = []
+  for (const [index, model] of models.entries()) {
+    if (index % AT_A_TIME === 0) yield
+    const piece = known.get(model) ?? serialize(model)
+    size += typeof piece === 'string' ? Buffer.byteLength(piece) : piece.end - piece.start
+    pieces.push(piece)
+  }
+  const body = Buffer.allocUnsafeSlow(size)
+  let at = body.write(opening)
+  // Pieces that stood side by side before are copied in one go, with the commas between them.
+  let run: { from: Exclude<Piece, string>, end: number, at: number } | undefined
+  const copyRun = () => {
+    run?.from.body.copy(body, run.at, run.from.start, run.end)
+    run = undefined
+  }
+  for (const [index, model] of models.entries()) {
+    if (index % AT_A_TIME === 0) yield
+    if (index > 0) body[at++] = COMMA
+    const piece = pieces[index] as Piece
+    const start = at
+    if (typeof piece === 'string') {
+      copyRun()
+      at += body.write(piece, at)
+    } else {
+      if (run?.from.body === piece.body && run.end + 1 === piece.start) {
+        run.end = piece.end
+      } else {
+        copyRun()
+        run = { from: piece, end: piece.end, at }
+      }
+      at += piece.end - piece.start
+    }
+    known.set(model, { body, start, end: at })
+  }
+  copyRun()
+  body.write(closing, at)
   const hash = createHash('sha256')
-  const chunks: Buffer[] = []
-  for (let at = 0; at === 0 || at < items.length; at += CHUNK) {
-    const last = at + CHUNK >= items.length
-    const chunk = Buffer.from(`${at === 0 ? start : ''}${items.slice(at, at + CHUNK).join(',')}${last ? end : ','}`)
-    hash.update(chunk)
-    chunks.push(chunk)
+  for (let hashed = 0; hashed < size; hashed += HASHED_AT_A_TIME) {
+    hash.update(body.subarray(hashed, hashed + HASHED_AT_A_TIME))
     yield
   }
-  return { body: Buffer.concat(chunks), tag: tagOfDigest(hash.digest()) }
+  return { body, tag: tagOfDigest(hash.digest()) }
 }
 
 function memo (byId: ReadonlyMap<string, Model>, serialize: (model: Model) => string): Renderings['detail'] {

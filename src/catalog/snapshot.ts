@@ -60,6 +60,8 @@ export class SnapshotFile {
   #wanted: Snapshot | undefined
   #writing: Promise<void> | undefined
   #written: { at: number, snapshot: Snapshot } | undefined
+  /** The version of the file that this process wrote: while it stands, nobody else has written it. */
+  #ownVersion: string | undefined
   #retry: NodeJS.Timeout | undefined
   #failures = 0
   #closed = false
@@ -109,7 +111,9 @@ export class SnapshotFile {
       this.#wanted = undefined
       if (this.#written !== undefined && sameContent(this.#written.snapshot, snapshot) && Date.now() - this.#written.at < REWRITE_MS) continue
       try {
-        await replace(await this.#target(), snapshot)
+        const file = await this.#target()
+        await replace(file, snapshot)
+        if (file === this.#file) this.#ownVersion = await versionOf(file)
         this.#written = { at: Date.now(), snapshot }
         this.#failures = 0
       } catch (error) {
@@ -129,6 +133,7 @@ export class SnapshotFile {
 
   /** The file itself, unless another gateway keeps its lists there. */
   async #target (): Promise<string> {
+    if (this.#ownVersion !== undefined && await versionOf(this.#file) === this.#ownVersion) return this.#file
     const { curated, reported } = await readJson(this.#file).catch(() => ({})) as Snapshot
     const isForeign = (name: Name, list: KeptList<unknown> | undefined) => typeof list?.origin === 'string' && list.origin !== this.#origins[name]
     return isForeign('curated', curated) || isForeign('reported', reported) ? this.#ownFile : this.#file
@@ -174,6 +179,12 @@ export class SnapshotFile {
 function sameContent (a: Snapshot, b: Snapshot): boolean {
   // Lists that say the same are the same array: the catalog keeps it.
   return NAMES.every(name => a[name]?.value === b[name]?.value)
+}
+
+/** What tells one version of a file from another; a file that is not there has none. */
+async function versionOf (file: string): Promise<string | undefined> {
+  const found = await stat(file, { bigint: true }).catch(() => undefined)
+  return found === undefined ? undefined : `${found.ino} ${found.mtimeNs} ${found.size}`
 }
 
 async function readJson (file: string): Promise<unknown> {

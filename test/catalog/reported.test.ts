@@ -43,10 +43,12 @@ t.test('10,000 models are not too many', async t => {
 })
 
 t.test('an entry that cannot be read is skipped and counted', async t => {
-  const { models, skipped } = read({ data: [
-    null, 'm', 5, ['x'], { name: 'no id' }, { id: 5 }, { id: '' }, { id: 'x'.repeat(MAX_LENGTH.id + 1) },
-    { id: 'a\r\nb' }, { id: 'a\u0085b' }, { id: 'half\ud800' }, { id: 'good', name: 'First' }, { id: 'good', name: 'Second' }, { id: 'x'.repeat(MAX_LENGTH.id) }
-  ] })
+  const { models, skipped } = read({
+    data: [
+      null, 'm', 5, ['x'], { name: 'no id' }, { id: 5 }, { id: '' }, { id: 'x'.repeat(MAX_LENGTH.id + 1) },
+      { id: 'a\r\nb' }, { id: 'a\u0085b' }, { id: 'half\ud800' }, { id: 'good', name: 'First' }, { id: 'good', name: 'Second' }, { id: 'x'.repeat(MAX_LENGTH.id) }
+    ]
+  })
   t.same(models, [{ id: 'good', name: 'First' }, { id: 'x'.repeat(100) }])
   t.same(skipped, { count: 12, reasons: { [SKIPPED.noObject]: 4, [SKIPPED.noId]: 4, [SKIPPED.badId]: 3, [SKIPPED.repeated]: 1 } })
   t.ok(hasUnreadable(skipped))

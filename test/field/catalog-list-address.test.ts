@@ -13,15 +13,15 @@ const atRoot: Record<string, Handler> = {
   'a single-page UI: HTML with status 200': (_request, response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><div id="root"></div>'),
   'an API gateway: 403': (_request, response) => response.writeHead(403).end('{"message":"Forbidden"}'),
   'a login page: a redirect': (_request, response) => response.writeHead(302, { location: '/login' }).end(),
-  '404': (_request, response) => response.writeHead(404).end(),
-  '405': (_request, response) => response.writeHead(405).end(),
-  '500': (_request, response) => response.writeHead(500).end(),
-  '204': (_request, response) => response.writeHead(204).end(),
+  404: (_request, response) => response.writeHead(404).end(),
+  405: (_request, response) => response.writeHead(405).end(),
+  500: (_request, response) => response.writeHead(500).end(),
+  204: (_request, response) => response.writeHead(204).end(),
   '200 with nothing': (_request, response) => response.end(),
   'an empty list': (_request, response) => response.end('{"object":"list","data":[]}'),
   'a list of other things': (_request, response) => response.end('{"data":["a","b"]}'),
   'an object of other things': (_request, response) => response.end('{"status":"ok"}'),
-  'silence': () => {},
+  silence: () => {},
   'a connection that closes': (_request, response) => response.destroy()
 }
 

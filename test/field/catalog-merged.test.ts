@@ -20,7 +20,7 @@ async function gateway (t: Test, models: object[], environment: Record<string, s
   return gateway
 }
 
-const json = async (url: string) => await (await fetch(url)).json()
+const json = async (url: string): Promise<any> => await (await fetch(url)).json()
 const sqlite = (t: Test) => ({ DATABASE_URL: `sqlite:${join(tempDir(t), 'catalog.db')}` })
 const draft = (id: string, more: Partial<ModelDraft>): ModelDraft => ({ id, name: `The ${id}`, description: 'Set', type: 'chat', isActive: true, ...more })
 
