@@ -1,10 +1,11 @@
 import type { Catalog } from '../catalog/catalog.ts'
+import { entityTag } from '../catalog/etag.ts'
 import { MODEL_TYPES } from '../catalog/models.ts'
 import { inSlices } from '../catalog/slices.ts'
 import type { CatalogFile } from '../catalog/static.ts'
 import { GatewayError } from '../errors.ts'
 import type { Change } from './changes.ts'
-import { checkRemovable, created, exported, fileTag, imported, knownModel, patched, refuse, reordered, replaced, type Rules } from './edits.ts'
+import { checkRemovable, created, exported, imported, knownModel, patched, refuse, reordered, replaced, type Rules } from './edits.ts'
 import { StoreFailure } from './failure.ts'
 import { IMPORT_LIMIT, importProblems } from './import.ts'
 import type { ModelReplacement, NewModel } from './inputs.ts'
@@ -96,10 +97,9 @@ export class Curation {
 
   /** Every model as a catalog file, as text and with its tag. */
   async export (): Promise<{ text: string, tag: string }> {
-    const file = exported(await this.list())
-    const text = JSON.stringify(file)
+    const text = JSON.stringify(exported(await this.list()))
     if (Buffer.byteLength(text) > IMPORT_LIMIT) throw new GatewayError('conflict', { message: `The catalog is larger than ${IMPORT_LIMIT / 1024 / 1024} MiB, which is the most that can be imported. Copy the database instead.` })
-    return { text, tag: fileTag(file) }
+    return { text, tag: entityTag(text) }
   }
 
   /** Makes the catalog equal to a catalog file, whole or not at all. */

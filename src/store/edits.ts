@@ -98,7 +98,7 @@ export function reordered (models: readonly AdminModel[], ids: readonly string[]
 
 /** The models of a sound catalog file in place of all models. */
 export function imported (models: readonly AdminModel[], file: CatalogFile, rules: Rules, ifMatch: string | undefined): ModelDraft[] {
-  checkMatch(ifMatch, () => fileTag(exported(models)))
+  checkMatch(ifMatch, () => entityTag(JSON.stringify(exported(models))))
   const byId = new Map(models.map(model => [model.record.id, model]))
   const drafts = modelsOf(file).map(({ id, createdAt, set, ...fields }): ModelDraft => {
     const model = byId.get(id)
@@ -139,11 +139,6 @@ export function exported (models: readonly AdminModel[]): Required<CatalogFile> 
       createdAt
     }))
   return { chat: of('chat'), image: of('image'), speech: of('speech') }
-}
-
-/** The tag of a catalog file. */
-export function fileTag (file: CatalogFile): string {
-  return entityTag(JSON.stringify(file))
 }
 
 function * orderProblems (ids: readonly string[], known: ReadonlyMap<string, unknown>): Generator<Problem> {

@@ -148,10 +148,11 @@ t.test('PostgreSQL: a server that is read-only, and a role without rights', { sk
 t.test('PostgreSQL: a connection that is lost while the change is committed', { skip: noPostgres }, async t => {
   const url = await freshPostgres(t)
   const target = new URL(url)
+  const { hostname, port } = target
   // Passes everything on, but ends the connection in place of a commit's answer.
   let armed = false
   const server = createServer(client => {
-    const upstream = connect(Number(target.port === '' ? 5432 : target.port), target.hostname)
+    const upstream = connect(port === '' ? 5432 : Number(port), hostname)
     client.on('error', () => {}).on('close', () => upstream.destroy())
     upstream.on('error', () => {}).on('close', () => client.destroy())
     upstream.pipe(client, { end: false })
