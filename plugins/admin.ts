@@ -221,8 +221,7 @@ function adminRoutes (scope: FastifyInstance, entries: readonly string[]): void 
   app.get('/backup', {
     schema: {
       ...described('adminBackup', 'Copy the database', 'The whole SQLite database as one file, which can take the place of the original. Of PostgreSQL: 409, use pg_dump.'),
-      produces: [SQLITE_TYPE],
-      response: { 200: Type.Unsafe<unknown>({ type: 'string', format: 'binary', description: 'The file.' }), ...READ, ...errors(409) }
+      response: { 200: { description: 'The file.', content: { [SQLITE_TYPE]: { schema: Type.Unsafe<unknown>({ type: 'string', format: 'binary' }) } } }, ...READ, ...errors(409) }
     }
   }, async (_request, reply) => await sendBackup(store, reply))
 
