@@ -5,8 +5,8 @@ import { Type, type TSchema } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Catalog } from '../src/catalog/catalog.ts'
 import { matchesWeakly } from '../src/catalog/etag.ts'
-import { ChatItemSchema, MediaItemSchema, MODEL_TYPES, ModelListSchema, ModelSchema, ModelTypeSchema, OpenAIModelListSchema, OpenAIModelSchema } from '../src/catalog/models.ts'
-import { render, type Rendering, type Renderings } from '../src/catalog/renderings.ts'
+import { ChatItemSchema, MediaItemSchema, MODEL_TYPES, ModelListSchema, ModelSchema, ModelTypeSchema, OpenAIModelListSchema, OpenAIModelSchema, type Model } from '../src/catalog/models.ts'
+import { Renderer, type Rendering, type Renderings } from '../src/catalog/renderings.ts'
 import { ErrorSchema, GatewayError } from '../src/errors.ts'
 
 /** What the catalog plugin supplies. */
@@ -45,12 +45,21 @@ export async function modelsRoutes (scope: FastifyInstance, { keyed }: ModelsOpt
         speech: serializer('/v1/models', MediaItemSchema)
       },
       detail: serializer('/v1/models/*', ModelSchema),
-      openaiList: serializer('/openai/v1/models', OpenAIModelListSchema),
       openaiDetail: serializer('/openai/v1/models/*', OpenAIModelSchema)
     }
-    const update = () => { renderings = render(app.catalog.list(), serializers) }
-    app.catalog.onChange(update)
-    update()
+    const renderer = new Renderer(serializers)
+    const prepare = async (models: readonly Model[]) => {
+      const made = await renderer.render(models)
+      return () => { renderings = made }
+    }
+    let shown
+    // What changes while the first renderings are made is not missed.
+    do {
+      shown = app.catalog.list()
+      const show = await prepare(shown)
+      show()
+    } while (shown !== app.catalog.list())
+    app.catalog.beforeChange(prepare)
   })
 
   app.get('/v1/models', {

@@ -41,6 +41,8 @@ export async function buildApp (config: Config): Promise<FastifyInstance> {
     ...requestIdOptions(trust),
     ...logOptions(config.LOG_LEVEL),
     trustProxy: trust,
+    // The catalog waits for its database, and has a limit of its own.
+    pluginTimeout: 0,
     routerOptions: { maxParamLength: 512, ignoreDuplicateSlashes: true, ignoreTrailingSlash: true }
   }).withTypeProvider<TypeBoxTypeProvider>()
 

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { buildApp } from './app.ts'
-import { ConfigError, EX_CONFIG, loadConfig } from './config.ts'
+import { ConfigError, EX_CONFIG, loadConfig, UnavailableError } from './config.ts'
 import { readSecretFiles } from './config/secrets.ts'
 import { settingWarnings } from './config/warnings.ts'
 
@@ -23,7 +23,8 @@ const NOTICE = 500
  * Starts the gateway and stops it on SIGTERM or SIGINT: running requests may
  * finish within `SHUTDOWN_GRACE`, then all is cut. SIGHUP reads the keys again, and
  * what else plugins have registered with `app.reload`. Exits 0 after a stop, 1
- * where the port cannot be had, 78 for a bad configuration.
+ * where the port cannot be had, 75 where the database does not answer, 78 for a
+ * bad configuration.
  * @returns the address that it listens on
  *
  * close-with-grace is not used: a second signal, which npm sends when a terminal
@@ -71,6 +72,7 @@ async function refuseBadConfig<T> (make: () => T | Promise<T>): Promise<T> {
   try {
     return await make()
   } catch (error) {
+    if (error instanceof UnavailableError) return exit(error.exitCode, [error.message])
     if (!(error instanceof ConfigError)) throw error
     return exit(EX_CONFIG, ['The configuration is not usable:', ...error.problems.map(problem => `  ${problem}`)])
   }

@@ -1,5 +1,7 @@
-import { entityTag } from './etag.ts'
-import { DEFAULT_CREATED_AT, MODEL_TYPES, type Model, type ModelList, type ModelType, type OpenAIModel, type OpenAIModelList } from './models.ts'
+import { createHash } from 'node:crypto'
+import { entityTag, tagOfDigest } from './etag.ts'
+import { DEFAULT_CREATED_AT, MODEL_TYPES, type Capabilities, type Model, type ModelList, type ModelType, type OpenAIModel } from './models.ts'
+import { inSlices, type Steps } from './slices.ts'
 
 /** The bytes of an answer and the tag that stands for them. */
 export interface Rendering {
@@ -12,7 +14,6 @@ export interface Serializers {
   /** An item of the list, whose keys depend on the model's type. */
   item: Record<ModelType, (item: ModelList[number]) => string>
   detail: (model: Model) => string
-  openaiList: (list: OpenAIModelList) => string
   openaiDetail: (model: OpenAIModel) => string
 }
 
@@ -26,25 +27,99 @@ export interface Renderings {
   openaiDetail: (id: string) => Rendering | undefined
 }
 
-/** Serialises what the lists show; a single model when it is first asked for. */
-export function render (models: readonly Model[], serialize: Serializers): Renderings {
-  const byId = new Map(models.map(model => [model.id, model]))
-  // Item by item: fast-json-stringify finds out which shape of a union an item
-  // has by validating it (2,000 models, cold: 56 ms instead of 5).
-  const items = models.map(model => ({ type: model.type, json: serialize.item[model.type](listItem(model)) }))
-  const list = (type?: ModelType) => rendering(`[${items.filter(item => type === undefined || item.type === type).map(({ json }) => json).join(',')}]`)
-  return {
-    all: list(),
-    byType: Object.fromEntries(MODEL_TYPES.map(type => [type, list(type)])) as Renderings['byType'],
-    openai: rendering(serialize.openaiList({ object: 'list', data: models.map(openaiModel) })),
-    detail: memo(byId, serialize.detail),
-    openaiDetail: memo(byId, model => serialize.openaiDetail(openaiModel(model)))
+/** A piece of JSON: as text, or where its bytes stand in an earlier rendering. */
+type Piece = string | { body: Buffer, start: number, end: number }
+
+/** How many models are worked on between two places where the work may pause. */
+const AT_A_TIME = 20
+/** How many bytes are hashed between two such places. */
+const HASHED_AT_A_TIME = 256 * 1024
+const COMMA = 0x2c
+
+/**
+ * Serialises the lists. A model is serialised again only where it has changed:
+ * the catalog keeps the object of one that has not, and its bytes are copied.
+ */
+export class Renderer {
+  readonly #serialize: Serializers
+  readonly #items = new WeakMap<Model, Piece>()
+  readonly #openai = new WeakMap<Model, Piece>()
+
+  constructor (serialize: Serializers) {
+    this.#serialize = serialize
+  }
+
+  /** The answers for these models, made in slices; a single model is serialised when it is first asked for. */
+  async render (models: readonly Model[]): Promise<Renderings> {
+    return await inSlices(this.#render(models))
+  }
+
+  * #render (models: readonly Model[]): Steps<Renderings> {
+    // Item by item: fast-json-stringify finds out which shape of a union an item has by validating it.
+    const item = (model: Model) => this.#serialize.item[model.type](listItem(model))
+    const all = yield * rendering(models, this.#items, item, '[', ']')
+    const byType: Partial<Renderings['byType']> = {}
+    for (const type of MODEL_TYPES) {
+      const ofType = models.filter(model => model.type === type)
+      byType[type] = ofType.length === models.length ? all : yield * rendering(ofType, this.#items, item, '[', ']')
+    }
+    const openai = (model: Model) => this.#serialize.openaiDetail(openaiModel(model))
+    const byId = new Map(models.map(model => [model.id, model]))
+    return {
+      all,
+      byType: byType as Renderings['byType'],
+      openai: yield * rendering(models, this.#openai, openai, '{"object":"list","data":[', ']}'),
+      detail: memo(byId, this.#serialize.detail),
+      openaiDetail: memo(byId, openai)
+    }
   }
 }
 
-function rendering (json: string): Rendering {
-  const body = Buffer.from(json)
-  return { body, tag: entityTag(body) }
+/** A list of models as bytes, and their tag. `known` holds the piece of each model, and afterwards where it stands here. */
+function * rendering (models: readonly Model[], known: WeakMap<Model, Piece>, serialize: (model: Model) => string, opening: string, closing: string): Steps<Rendering> {
+  let size = opening.length + Math.max(0, models.length - 1) + closing.length
+  const pieces: Piece[] = []
+  for (const [index, model] of models.entries()) {
+    if (index % AT_A_TIME === 0) yield
+    const piece = known.get(model) ?? serialize(model)
+    size += typeof piece === 'string' ? Buffer.byteLength(piece) : piece.end - piece.start
+    pieces.push(piece)
+  }
+  const body = Buffer.allocUnsafeSlow(size)
+  let at = body.write(opening)
+  // Pieces that stood side by side before are copied in one go, with the commas between them.
+  let run: { from: Exclude<Piece, string>, end: number, at: number } | undefined
+  const copyRun = () => {
+    run?.from.body.copy(body, run.at, run.from.start, run.end)
+    run = undefined
+  }
+  for (const [index, model] of models.entries()) {
+    if (index % AT_A_TIME === 0) yield
+    if (index > 0) body[at++] = COMMA
+    const piece = pieces[index] as Piece
+    const start = at
+    if (typeof piece === 'string') {
+      copyRun()
+      at += body.write(piece, at)
+    } else {
+      if (run?.from.body === piece.body && run.end + 1 === piece.start) {
+        run.end = piece.end
+      } else {
+        copyRun()
+        run = { from: piece, end: piece.end, at }
+      }
+      at += piece.end - piece.start
+    }
+    known.set(model, { body, start, end: at })
+  }
+  copyRun()
+  body.write(closing, at)
+  const hash = createHash('sha256')
+  for (let hashed = 0; hashed < size; hashed += HASHED_AT_A_TIME) {
+    hash.update(body.subarray(hashed, hashed + HASHED_AT_A_TIME))
+    yield
+  }
+  return { body, tag: tagOfDigest(hash.digest()) }
 }
 
 function memo (byId: ReadonlyMap<string, Model>, serialize: (model: Model) => string): Renderings['detail'] {
@@ -52,9 +127,12 @@ function memo (byId: ReadonlyMap<string, Model>, serialize: (model: Model) => st
   return id => {
     const model = byId.get(id)
     if (model === undefined) return undefined
-    const known = made.get(id) ?? rendering(serialize(model))
-    made.set(id, known)
-    return known
+    const known = made.get(id)
+    if (known !== undefined) return known
+    const body = Buffer.from(serialize(model))
+    const rendering = { body, tag: entityTag(body) }
+    made.set(id, rendering)
+    return rendering
   }
 }
 
@@ -64,7 +142,7 @@ function listItem ({ id, name, description, type, provider, contextLength }: Mod
     : { id, name, description, ...(provider !== undefined && { provider }) }
 }
 
-function openaiModel ({ id, name, description, provider, contextLength, createdAt }: Model): OpenAIModel {
+function openaiModel ({ id, name, description, type, provider, contextLength, createdAt, capabilities }: Model): OpenAIModel {
   return {
     id,
     object: 'model',
@@ -73,6 +151,20 @@ function openaiModel ({ id, name, description, provider, contextLength, createdA
     owned_by: provider ?? 'model-gateway',
     name,
     description,
-    ...(contextLength !== undefined && { context_length: contextLength, max_model_len: contextLength })
+    type,
+    ...(contextLength !== undefined && { context_length: contextLength, max_model_len: contextLength }),
+    ...(capabilities !== undefined && { capabilities, ...inOpenRoutersWords(capabilities) })
+  }
+}
+
+/** OpenRouter's words for the abilities (openrouter.ai/docs/models, Supported Parameters). */
+const PARAMETERS = { tools: 'tools', reasoning: 'reasoning', structuredOutput: 'structured_outputs' } as const satisfies Partial<Record<keyof Capabilities, string>>
+
+function inOpenRoutersWords (capabilities: Capabilities): Pick<OpenAIModel, 'architecture' | 'supported_parameters'> {
+  const { input, output } = capabilities
+  const known = Object.entries(PARAMETERS).filter(([ability]) => capabilities[ability as keyof typeof PARAMETERS] !== undefined)
+  return {
+    ...((input ?? output) !== undefined && { architecture: { ...(input !== undefined && { input_modalities: input }), ...(output !== undefined && { output_modalities: output }) } }),
+    ...(known.length > 0 && { supported_parameters: known.filter(([ability]) => capabilities[ability as keyof typeof PARAMETERS]).map(([, word]) => word) })
   }
 }

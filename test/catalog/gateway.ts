@@ -10,7 +10,7 @@ import { loadConfig } from '../../src/config.ts'
 import { Credentials } from '../../src/http/credentials.ts'
 
 const config = loadConfig(process.env)
-const app = Fastify()
+const app = Fastify({ pluginTimeout: 0 })
 await app.register(keys, { credentials: new Credentials(config), except: ['/*'] })
 await app.register(catalog, { config })
 await app.register(admin)
