@@ -18,7 +18,7 @@ import { Curation, reachable } from '../src/store/curation.ts'
 import { recordTag, refuse } from '../src/store/edits.ts'
 import { IMPORT_LIMIT } from '../src/store/import.ts'
 import { ModelPatchSchema, ModelRecordSchema, ModelReplacementSchema, NewModelSchema, OrderSchema } from '../src/store/inputs.ts'
-import { duplicateKey } from '../src/store/json.ts'
+import { jsonProblem } from '../src/store/json.ts'
 import { AuditPlaceSchema, ModelPlaceSchema, pageOf, pageWith, readCursor } from '../src/store/paging.ts'
 import type { ModelStore } from '../src/store/store.ts'
 import type { AdminModel } from '../src/store/view.ts'
@@ -252,12 +252,13 @@ function takeJson (app: FastifyInstance): void {
   app.addContentTypeParser(['application/json', 'application/merge-patch+json'], { parseAs: 'string' }, (request: FastifyRequest, text: string, done) => {
     const body = text.replace(/^\ufeff/, '')
     if (body === '') return done(null, undefined)
-    parse(request, body, async (error, value) => {
-      if (error !== null) return done(body.includes('\u0000') ? new GatewayError('invalid_json', { message: 'The request body is not in UTF-8.', cause: error }) : error)
-      const key = await inSlices(duplicateKey(body))
-      if (key === undefined) return done(null, value)
-      done(new GatewayError('invalid_json', { message: `The request body has the key ${JSON.stringify(key.slice(0, 100))} twice in one object.` }))
-    })
+    inSlices(jsonProblem(body)).then(problem => {
+      if (problem !== undefined) return done(new GatewayError('invalid_json', { message: `The request body ${problem}.` }))
+      parse(request, body, (error, value) => {
+        const isOtherEncoding = error !== null && body.includes('\u0000')
+        done(isOtherEncoding ? new GatewayError('invalid_json', { message: 'The request body is not in UTF-8.', cause: error }) : error, value)
+      })
+    }, done)
   })
   app.addContentTypeParser('*', ({ method }: FastifyRequest, _payload, done) => {
     const taken = method === 'PATCH' ? 'application/merge-patch+json or application/json' : 'application/json'

@@ -121,7 +121,9 @@ for (const { engine, skip, freshUrl } of ENGINES) {
         t.match([answer.status, answer.json?.error?.param], [status, param], `${method} ${path} ${JSON.stringify(body)}`)
         t.type(answer.json?.error?.message, 'string')
       }
-      t.equal((await call('POST', '/admin/models', 'x', { 'content-type': 'text/plain' })).status, 415)
+      t.match(await call('POST', '/admin/models', 'x', { 'content-type': 'text/plain' }), { status: 415, json: { error: { message: 'This route takes a body of Content-Type application/json.' } } })
+      t.match(await call('PATCH', '/admin/models/org/model', 'x', { 'content-type': 'text/plain' }), { status: 415, json: { error: { message: 'This route takes a body of Content-Type application/merge-patch+json or application/json.' } } })
+      t.match(await call('POST', '/admin/models', '[\u0000', {}), { status: 400, json: { error: { code: 'invalid_json', message: 'The request body is not in UTF-8.' } } })
       t.equal((await call('GET', '/admin/audit')).json.data.filter(({ who }: { who: string }) => who !== 'start').length, 1, 'nothing of it was written')
     })
 

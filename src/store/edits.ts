@@ -71,7 +71,7 @@ export function patched (model: AdminModel, patch: object, rules: Rules, ifMatch
   checkId(model, input.id)
   refuse([...modelProblems(input)])
   const named = CURATED_FIELDS.filter(field => field in patch)
-  const emptied = named.filter(field => (patch as Record<string, unknown>)[field] === null)
+  const emptied = named.filter(field => (patch as Record<string, unknown>)[field] === null || input[field] === undefined)
   const draft = { ...baseOf(model), ...onlyNamed(fieldsOf(input), named) }
   for (const field of emptied) delete draft[field as 'provider']
   const set = CURATED_FIELDS.filter(field => !emptied.includes(field) && (named.includes(field) || isSet(model.known, field)) && draft[field] !== undefined)

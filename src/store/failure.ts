@@ -76,8 +76,7 @@ const POSTGRES: Record<string, FailureKind> = {
   ENOTFOUND: 'unreachable',
   EAI_AGAIN: 'unreachable',
   EHOSTUNREACH: 'unreachable',
-  ENETUNREACH: 'unreachable',
-  ENOENT: 'unreachable'
+  ENETUNREACH: 'unreachable'
 }
 
 /** What pg throws without a code. */
@@ -88,12 +87,14 @@ const POSTGRES_MESSAGES: Array<[RegExp, FailureKind]> = [
 
 /** The kind of an error that a database driver threw; nothing where it is an error of ours. */
 export function failureKind (error: unknown): FailureKind | undefined {
-  const { errcode, code, message } = error as { errcode?: number, code?: string, message: string }
+  const { errcode, code, syscall, message } = error as { errcode?: number, code?: string, syscall?: string, message: string }
   if (code === 'ERR_SQLITE_ERROR') {
     if (errcode === SQLITE_READONLY_DBMOVED) return 'gone'
     // The low byte is the kind; the rest says more about it.
     return SQLITE[(errcode ?? 0) & 0xff] ?? 'unknown'
   }
+  // A socket of Unix that nobody has made yet; a certificate's file that is missing stays missing.
+  if (code === 'ENOENT' && syscall === 'connect') return 'unreachable'
   if (code !== undefined) {
     const known = POSTGRES[code] ?? POSTGRES[code.slice(0, 2)]
     if (known !== undefined) return known

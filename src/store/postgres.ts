@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Kysely, PostgresDialect, sql } from 'kysely'
@@ -90,6 +91,7 @@ function checkUrl (text: string): void {
  */
 function watch (options: pg.ClientConfig, onState: (state: CatalogState) => void, onTrouble: (error: unknown) => void): () => Promise<void> {
   const stop = new AbortController()
+  const stopped = once(stop.signal, 'abort')
   let client: pg.Client | undefined
   let pause = FIRST_RECONNECT_MS
   const follow = async () => {
@@ -99,7 +101,8 @@ function watch (options: pg.ClientConfig, onState: (state: CatalogState) => void
     let notice = Promise.withResolvers<void>()
     client.on('notification', () => notice.resolve())
     try {
-      await client.connect()
+      // pg leaves the promise open where the client is ended meanwhile.
+      await Promise.race([client.connect(), stopped])
       await client.query(`listen ${CHANNEL}`)
       while (!stop.signal.aborted) {
         notice = Promise.withResolvers()

@@ -1,5 +1,5 @@
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
-import { Value } from '@sinclair/typebox/value'
+import { TypeCompiler, type TypeCheck } from '@sinclair/typebox/compiler'
 import { CapabilitiesSchema, CURATED_FIELDS, DEFAULT_CREATED_AT, MODEL_TYPES, type CuratedModel } from '../catalog/models.ts'
 import type { ModelRow } from './schema.ts'
 
@@ -44,22 +44,23 @@ function recordOf (row: ModelRow): ModelRecord {
     type: row.model_type as ModelRecord['type'],
     ...(row.provider !== null && { provider: row.provider }),
     ...(row.context_length !== null && { contextLength: row.context_length }),
-    ...stored('capabilities', row.capabilities, CapabilitiesSchema),
+    ...stored('capabilities', row.capabilities, CAPABILITIES),
     isActive: Boolean(row.is_active),
-    ...stored('set', row.set_fields, SetSchema),
+    ...stored('set', row.set_fields, SET),
     createdAt: isoDate(row.created_at),
     updatedAt: isoDate(row.updated_at)
   }
 }
 
-const SetSchema = Type.Array(Type.Union(CURATED_FIELDS.map(field => Type.Literal(field))))
+const CAPABILITIES = TypeCompiler.Compile(CapabilitiesSchema)
+const SET = TypeCompiler.Compile(Type.Array(Type.Union(CURATED_FIELDS.map(field => Type.Literal(field)))))
 
 /** A column of JSON → a field. What somebody wrote there by hand and cannot be read counts as absent, so that it hides no other model. */
-function stored<N extends string, T extends TSchema> (name: N, text: string | null, schema: T): { [name in N]?: Static<T> } {
+function stored<N extends string, T extends TSchema> (name: N, text: string | null, schema: TypeCheck<T>): { [name in N]?: Static<T> } {
   if (text === null) return {}
   try {
     const value: unknown = JSON.parse(text)
-    if (Value.Check(schema, value)) return { [name]: value } as { [name in N]: Static<T> }
+    if (schema.Check(value)) return { [name]: value } as { [name in N]: Static<T> }
   } catch {
     // Absent, as said above.
   }

@@ -162,9 +162,7 @@ export class ModelStore {
     const copy = this.#copy
     const revision = await this.#commit(db, who, at, [changeOf(before?.record, after?.record)])
     if (copy?.revision !== revision - 1) return undefined
-    const id = (after ?? before as PlacedRecord).record.id
-    const others = copy.placed.filter(({ record }) => record.id !== id)
-    return { revision, placed: inOrder(after === undefined ? others : [...others, after]) }
+    return { revision, placed: withOne(copy.placed, before, after) }
   }
 
   /** The audit, newest first, from before a given entry on: at most `limit` entries, fewer where they are long. */
@@ -308,6 +306,15 @@ async function lock (db: Transaction<Tables>): Promise<void> {
 
 async function revisionOf (db: Kysely<Tables>): Promise<number> {
   return (await db.selectFrom('catalog_revision').select('number').executeTakeFirstOrThrow()).number
+}
+
+/** The list with one record made, changed or removed. */
+function withOne (placed: PlacedRecord[], before: PlacedRecord | undefined, after: PlacedRecord | undefined): PlacedRecord[] {
+  const index = before === undefined ? -1 : placed.findIndex(({ record }) => record.id === before.record.id)
+  if (index === -1) return after === undefined ? placed : inOrder([...placed, after])
+  if (after === undefined) return placed.toSpliced(index, 1)
+  const changed = placed.with(index, after)
+  return after.record.type === before?.record.type ? changed : inOrder(changed)
 }
 
 /** How many models there are, the last place, and how many models have none. */
