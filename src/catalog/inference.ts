@@ -87,7 +87,7 @@ export class InferenceModels {
   /** The decoded body of a 200. Redirects are not followed: they might lead anywhere. */
   async #get (url: string, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
     const { statusCode, headers, body } = await request(url, { dispatcher: this.#dispatcher, headers: this.#headers, signal, ...this.#limits })
-    const decoder = statusCode === 200 ? decoderOf(headers['content-encoding']) : new NoList(statusCode >= 300 && statusCode < 400 ? `answers with a redirect (${statusCode})` : `answers ${statusCode}`)
+    const decoder = refusalOf(statusCode, headers['content-length']) ?? decoderOf(headers['content-encoding'])
     if (decoder instanceof NoList) {
       // The rest of such a body is of no interest; its connection goes with it.
       body.on('error', () => {}).destroy()
@@ -121,6 +121,13 @@ function ownDispatcher (config: InferenceConfig, ca: string[] | undefined): Disp
     keepAliveTimeout: KEEP_ALIVE_MS,
     keepAliveMaxTimeout: KEEP_ALIVE_MS
   } as EnvHttpProxyAgent.Options)
+}
+
+/** Why the head of an answer tells that there is no list; nothing where it does not. */
+function refusalOf (status: number, length: string | string[] | undefined): NoList | undefined {
+  if (status >= 300 && status < 400) return new NoList(`answers with a redirect (${status})`)
+  if (status !== 200) return new NoList(`answers ${status}`)
+  return Number(length) > MAX_BYTES ? tooLarge() : undefined
 }
 
 function decoderOf (coding: string | string[] | undefined): Duplex | undefined | NoList {

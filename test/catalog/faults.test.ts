@@ -103,7 +103,7 @@ t.test('an inference service and a PostgreSQL', { skip: await postgresMissing() 
   })
   while ((await ids()).join() !== 'a,b,c') await delay(5)
 
-  const lies = ['<html>', '[]', '{"data":[{"name":"a"}]}', '[{"id":7}]', '['.repeat(100_000), `["${'x'.repeat(17_000_000)}"]`]
+  const lies = ['<html>', '[]', '{"data":[{"name":"a"}]}', '[{"id":7}]', '['.repeat(100_000), Buffer.alloc(17_000_000, ' ')]
   const phases: Array<[name: string, before: () => unknown]> = [
     ['a slow service', () => { answer = response => setTimeout(() => lists('a', 'b', 'c')(response), 400) }],
     ['a silent service', () => { answer = () => {} }],

@@ -1,5 +1,6 @@
 // The tables that tell the kind of a model: by the words of its server, by its
 // well-known name.
+import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { ID_PATTERNS, KIND_WORDS, kindByName } from '../../src/catalog/types.ts'
 
@@ -30,4 +31,12 @@ t.test('each word stands for one kind', async t => {
   const words = Object.values(KIND_WORDS).flat()
   t.equal(new Set(words).size, words.length)
   for (const word of words) t.match(word, /^[a-z0-9]+(-[a-z0-9]+)*$/)
+})
+
+t.test('docs/catalog.md has the tables as they are', async t => {
+  const docs = readFileSync(new URL('../../docs/catalog.md', import.meta.url), 'utf8')
+  const type = (kind: string) => kind === 'other' ? 'left out' : kind
+  const list = (texts: readonly string[]) => texts.map(text => `\`${text}\``).join(', ')
+  for (const [kind, words] of Object.entries(KIND_WORDS)) t.ok(docs.includes(`\n| ${type(kind)} | ${list(words)} |\n`), kind)
+  for (const { kind, pattern, examples } of ID_PATTERNS) t.ok(docs.includes(`\n| ${type(kind)} | \`${pattern.source.replaceAll('|', '\\|')}\` | ${list(examples)} |\n`), pattern.source)
 })
