@@ -51,14 +51,16 @@ export function ModelPicker ({ choices, value, onChange, defaultModel }: ModelPi
         {found.slice(0, SHOWN).map(({ id, name, description, fact }) => (
           <Row key={id} group={group} checked={id === value} onChoose={() => onChange(id)} name={name} description={description} fact={fact} title={id} />
         ))}
-        {found.length === 0 && <p className='muted none'>No model matches.</p>}
+        {filter !== '' && found.length === 0 && <p className='muted none'>No model matches.</p>}
       </div>
       <p id={hint} className='hint muted' role='status'>
-        {filter === '' ? `${choices.length} models` : `${found.length} of ${choices.length} models`}{rest > 0 && `; the first ${SHOWN} are shown, type to find the others`}
+        {filter === '' ? counted(choices.length) : `${found.length} of ${counted(choices.length)}`}{rest > 0 && `; the first ${SHOWN} are shown, type to find the others`}
       </p>
     </fieldset>
   )
 }
+
+const counted = (count: number) => count === 0 ? 'No models in the catalog' : count === 1 ? '1 model' : `${count} models`
 
 interface RowProps {
   group: string

@@ -24,7 +24,7 @@ export function SpeechView () {
           ? <SpeakForm onSpeak={text => runs.start(speakTask(text, settings))} />
           : <TranscribeForm onFile={file => runs.start(transcribeTask(file, settings))} />}
         <div className='scroll'>
-          <div className='column wide stack'>
+          <div className='column stack'>
             {list.length === 0 && <div className='welcome'><h1>Say it, or read it</h1><p className='muted'>Have a text spoken, or a recording written down. The task is in the settings.</p></div>}
             {list.map(run => <SpokenCard key={run.id} run={run} runs={runs} />)}
           </div>
