@@ -47,7 +47,7 @@ export function ChatView () {
 function Welcome ({ onPick }: { onPick: (text: string) => void }) {
   return (
     <div className='welcome'>
-      <h1>What shall we try?</h1>
+      <h2>What shall we try?</h2>
       <p className='muted'>Choose a model, ask it something, and see how fast it answers.</p>
       <ul className='ideas'>{IDEAS.map(idea => <li key={idea}><button type='button' onClick={() => onPick(idea)}>{idea}</button></li>)}</ul>
     </div>

@@ -22,7 +22,7 @@ export function ImagesView () {
         <PromptForm source={source} onSource={setSource} onMake={prompt => runs.start(pictureTask(prompt, source, settings))} />
         <div className='scroll'>
           <div className='column stack'>
-            {list.length === 0 && <div className='welcome'><h1>What shall it look like?</h1><p className='muted'>Describe a picture, or add one and say how to change it.</p></div>}
+            {list.length === 0 && <div className='welcome'><h2>What shall it look like?</h2><p className='muted'>Describe a picture, or add one and say how to change it.</p></div>}
             {list.map(run => <PicturesCard key={run.id} run={run} runs={runs} onEdit={setSource} />)}
           </div>
         </div>

@@ -5,8 +5,14 @@ import { inline } from './inline.tsx'
 
 /** A model's Markdown. While it streams in, only the blocks that change are rendered anew. */
 export function Markdown ({ text }: { text: string }) {
-  const blocks = useMemo(() => parseBlocks(text), [text])
+  const blocks = useMemo(() => below(parseBlocks(text)), [text])
   return <div className='markdown'>{blocks.map((block, index) => <BlockView key={index} block={block} source={JSON.stringify(block)} />)}</div>
+}
+
+/** Headings as the page's second level and below, whichever level the model begins with. */
+function below (blocks: Block[]): Block[] {
+  const highest = Math.min(...blocks.map(block => block.type === 'heading' ? block.level : Infinity))
+  return blocks.map(block => block.type === 'heading' ? { ...block, level: block.level - highest + 2 } : block)
 }
 
 interface BlockViewProps {
@@ -19,8 +25,7 @@ const BlockView = memo(function BlockView ({ block }: BlockViewProps) {
   switch (block.type) {
     case 'paragraph': return <p>{inline(block.text)}</p>
     case 'heading': {
-      // The page's own headings stand above those of an answer.
-      const Heading = `h${Math.min(6, block.level + 2)}` as 'h3'
+      const Heading = `h${Math.min(6, block.level)}` as 'h2'
       return <Heading>{inline(block.text)}</Heading>
     }
     case 'code': return <CodeBlock language={block.language} text={block.text} />

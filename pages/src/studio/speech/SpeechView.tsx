@@ -25,7 +25,7 @@ export function SpeechView () {
           : <TranscribeForm onFile={file => runs.start(transcribeTask(file, settings))} />}
         <div className='scroll'>
           <div className='column stack'>
-            {list.length === 0 && <div className='welcome'><h1>Say it, or read it</h1><p className='muted'>Have a text spoken, or a recording written down. The task is in the settings.</p></div>}
+            {list.length === 0 && <div className='welcome'><h2>Say it, or read it</h2><p className='muted'>Have a text spoken, or a recording written down. The task is in the settings.</p></div>}
             {list.map(run => <SpokenCard key={run.id} run={run} runs={runs} />)}
           </div>
         </div>
