@@ -28,7 +28,7 @@ function CodeDialog ({ request, onClose }: { request: SentRequest, onClose: () =
     <Dialog title='This request as code' className='code-dialog' onClose={onClose}>
       <div className='row spread'>
         <Segments label='Language' options={LANGUAGES} value={language} onChange={setLanguage} />
-        <CopyButton text={code} label='Copy code' />
+        <CopyButton key={language} text={code} label='Copy code' />
       </div>
       <pre tabIndex={0} aria-label={`Code for ${language}`}><code>{shown}</code></pre>
       {shown !== code && <p className='muted hint'>Attached files are shortened here, and copied whole.</p>}
