@@ -16,7 +16,7 @@ export async function isAccessible (t: Test, page: Page, view: string): Promise<
   }
 }
 
-/** What a page said that is worth a complaint; statuses of answers that the test asks for are not. */
+/** What a page said that is worth a complaint; statuses of answers and broken connections that the test asks for are not. */
 export function unexpected (complaints: string[]): string[] {
-  return complaints.filter(complaint => !/^Failed to load resource: the server responded with a status of \d+|^Failed to load resource: net::ERR_INTERNET_DISCONNECTED/.test(complaint))
+  return complaints.filter(complaint => !/^Failed to load resource: the server responded with a status of \d+|^Failed to load resource: net::ERR_(INTERNET_DISCONNECTED|INCOMPLETE_CHUNKED_ENCODING)/.test(complaint))
 }

@@ -71,7 +71,7 @@ test('in a browser: chat', { skip: noBrowser }, async t => {
   const slow = await startPair(t, {}, { tokensPerSecond: 20, tokens: 1000 })
   const writer = await startGateway(t, { INFERENCE_SERVICE_URL: await startWriter(t, HOSTILE) })
   const { page, complaints } = await openPage(t, [gateway.url, crowded.url, slow.gateway.url, writer.url].map(url => new URL(url).host))
-  page.setDefaultTimeout(10_000)
+  page.setDefaultTimeout(30_000)
   await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
   const message = page.getByRole('textbox', { name: 'Message', exact: true })
   const send = async (text: string) => {

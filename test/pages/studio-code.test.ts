@@ -18,7 +18,7 @@ const file = (name: string, mimeType: string, buffer: Buffer) => ({ name, mimeTy
 test('in a browser: requests as code', { skip: noBrowser }, async t => {
   const { gateway, standIn } = await startPair(t, { DEFAULT_SPEECH_MODEL: 'tts-1' })
   const { page, complaints } = await openPage(t, [new URL(gateway.url).host])
-  page.setDefaultTimeout(10_000)
+  page.setDefaultTimeout(30_000)
   await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
   // Below node_modules, so that the snippets find the published client.
   const folder = mkdtempSync(join(import.meta.dirname, '../../node_modules/.snippets-'))

@@ -13,7 +13,7 @@ import { isAccessible, unexpected } from './helper.ts'
 test('in a browser: what is said when something fails', { skip: noBrowser }, async t => {
   const down = await startGateway(t, { INFERENCE_SERVICE_URL: `http://127.0.0.1:${await freePort()}` })
   const limited = await startPair(t, {}, { status: 429, retryAfter: '2' })
-  const broken = await startPair(t, {}, { breakAfter: 3 })
+  const broken = await startPair(t, {}, { breakAfter: 3, tokensPerSecond: 5 })
   const full = await startPair(t, { MAX_CONCURRENT_REQUESTS: '1', MAX_QUEUED_REQUESTS: '0' }, { stallAfter: 1 })
   const keyed = await startPair(t, { API_KEYS: 'the-key' })
   const waiting = await startGateway(t, {
@@ -23,7 +23,7 @@ test('in a browser: what is said when something fails', { skip: noBrowser }, asy
   })
   const gateways = [down, limited.gateway, broken.gateway, full.gateway, keyed.gateway, waiting]
   const { page, complaints } = await openPage(t, gateways.map(({ url }) => new URL(url).host))
-  page.setDefaultTimeout(10_000)
+  page.setDefaultTimeout(30_000)
 
   const say = async (url: string | undefined, text = 'Hello') => {
     if (url !== undefined) await page.goto(`${url}/studio`)
@@ -61,7 +61,7 @@ test('in a browser: what is said when something fails', { skip: noBrowser }, asy
   await t.test('a stream that breaks: what arrived is kept, and not passed off as whole', async t => {
     await say(broken.gateway.url)
     await alert.waitFor()
-    t.match(await alert.innerText(), /The inference service broke off its answer\s+What arrived before is kept/)
+    t.match(await alert.innerText(), /broke off[^]*What arrived before is kept/)
     t.match(await page.getByRole('article', { name: 'Answer' }).innerText(), /^You asked the\s/)
   })
 

@@ -15,7 +15,7 @@ test('in a browser: images and speech', { skip: noBrowser }, async t => {
   const { gateway, standIn } = await startPair(t, { DEFAULT_SPEECH_MODEL: 'tts-1' })
   const slow = await startPair(t, {}, { firstTokenDelay: 60_000 })
   const { page, complaints } = await openPage(t, [gateway.url, slow.gateway.url].map(url => new URL(url).host))
-  page.setDefaultTimeout(10_000)
+  page.setDefaultTimeout(30_000)
   const lastBody = () => standIn.requests.at(-1)!.body.toString('latin1')
   const cards = page.getByRole('article')
 

@@ -44,14 +44,14 @@ interface ApiError {
 
 /**
  * A thrown error in words.
- * @param started whether a part of the answer had arrived
+ * @param begun whether the answer had begun; a browser drops what it has not handed over when a connection breaks
  */
-export function describeFailure (thrown: unknown, started = false): Failure {
+export function describeFailure (thrown: unknown, begun = false): Failure {
   const { status, code, error, headers } = thrown as ApiError
   if (status === 401) keyWasRefused()
   if (status === undefined && error === undefined) {
     if (!navigator.onLine) return { title: 'You are offline', text: 'Connect to the network, and try again.' }
-    if (started) return { title: 'The connection broke off', text: 'What arrived before is kept. Try again.' }
+    if (begun) return { title: 'The connection broke off', text: 'What arrived before is kept. Try again.' }
     return { title: 'The gateway cannot be reached', text: `It may be restarting. ${LATER}` }
   }
   const known = BY_CODE[code ?? ''] ?? BY_STATUS[status ?? 0]

@@ -107,9 +107,11 @@ export class Conversation {
       timer ??= setTimeout(show, FRAME)
     }
 
+    let begun = false
     try {
       const client = await openai()
       const stream = await client.chat.completions.create(answer.request as OpenAI.ChatCompletionCreateParamsStreaming, { signal: running.signal })
+      begun = true
       let finished = false
       for await (const { model, choices, usage } of stream) {
         const [choice] = choices
@@ -130,7 +132,7 @@ export class Conversation {
       else change({ state: 'failed', failure: { title: 'The answer ended early', text: 'The inference service did not say that it is whole. Try again.' } })
     } catch (error) {
       if (running.signal.aborted) change({ state: 'stopped' })
-      else change({ state: 'failed', failure: describeFailure(error, answer.text + answer.thinking !== '') })
+      else change({ state: 'failed', failure: describeFailure(error, begun) })
     }
     change({ duration: performance.now() - start })
     show()
