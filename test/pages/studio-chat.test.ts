@@ -2,7 +2,7 @@
 // gateway has answered, an answer that streams in with its figures, and Stop,
 // which ends the work at the inference service too.
 import { mkdtempSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
+import { createServer, request as httpRequest } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { once } from 'node:events'
 import { tmpdir } from 'node:os'
@@ -70,7 +70,8 @@ test('in a browser: chat', { skip: noBrowser }, async t => {
   const crowded = await startGateway(t, { CATALOG_FILE: catalogFile([SEER, FLASH, ...MANY]) })
   const slow = await startPair(t, {}, { tokensPerSecond: 20, tokens: 1000 })
   const writer = await startGateway(t, { INFERENCE_SERVICE_URL: await startWriter(t, HOSTILE) })
-  const { page, complaints } = await openPage(t, [gateway.url, crowded.url, slow.gateway.url, writer.url].map(url => new URL(url).host))
+  const hosts = [gateway.url, crowded.url, slow.gateway.url, writer.url].map(url => new URL(url).host)
+  const { page, complaints } = await openPage(t, hosts)
   page.setDefaultTimeout(30_000)
   await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
   const message = page.getByRole('textbox', { name: 'Message', exact: true })
@@ -124,6 +125,8 @@ test('in a browser: chat', { skip: noBrowser }, async t => {
     t.notMatch(await page.getByRole('dialog').getByLabel('Code for curl').innerText(), '"model"', 'none was sent')
     await isAccessible(t, page, 'a request as code')
     await page.keyboard.press('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    t.equal(await page.evaluate('document.activeElement.textContent'), 'Code', 'the focus is back where it was')
     await isAccessible(t, page, 'an answer')
   })
 
@@ -212,6 +215,25 @@ test('in a browser: chat', { skip: noBrowser }, async t => {
     await eventually(() => slow.standIn.requests.length === 2)
     await page.goto('about:blank')
     await promptly(() => slow.standIn.requests[1]!.aborted)
+  })
+
+  await t.test('below a path prefix that a proxy takes off', async t => {
+    const proxy = createServer((request, response) => {
+      if (!request.url!.startsWith('/ai/')) return response.writeHead(404).end()
+      const { port } = new URL(gateway.url)
+      const forwarded = httpRequest({ host: '127.0.0.1', port, method: request.method, path: request.url!.slice(3), headers: request.headers }, answer => answer.pipe(response.writeHead(answer.statusCode!, answer.headers)))
+      request.pipe(forwarded)
+    }).listen(0, '127.0.0.1')
+    await once(proxy, 'listening')
+    t.teardown(() => { proxy.close(); proxy.closeAllConnections() })
+    const { port } = proxy.address() as AddressInfo
+    hosts.push(`127.0.0.1:${port}`)
+    await page.goto(`http://127.0.0.1:${port}/ai/`)
+    t.equal(page.url(), `http://127.0.0.1:${port}/ai/studio`)
+    await page.getByRole('radio', { name: /Seer/ }).waitFor()
+    await send('Through a proxy')
+    await page.getByText('You said: Through a proxy').waitFor()
+    await page.goto('about:blank')
   })
 
   await t.test('by keyboard, on a phone', async t => {

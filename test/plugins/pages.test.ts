@@ -62,6 +62,26 @@ test('files are sent as they were compressed ahead, in what the browser takes', 
   }
 })
 
+for (const [page, limit] of [['studio', 160], ['admin', 110]] as const) {
+  test(`all of /${page} is at most ${limit} KB in gzip`, async t => {
+    const { app } = await startGateway(t, {})
+    const seen = new Set<string>()
+    let total = 0
+    const add = async (url: string) => {
+      if (seen.has(url)) return
+      seen.add(url)
+      const response = await app.inject({ url, headers: { 'accept-encoding': 'gzip' } })
+      if (response.statusCode !== 200) return
+      total += response.rawPayload.length
+      // What a file names is loaded with it, or later.
+      for (const [name] of gunzipSync(response.rawPayload).toString().matchAll(/[\w-]+-[\w-]{8}\.(js|css)\b/g)) await add(`/pages/${name}`)
+    }
+    await add(`/${page}`)
+    t.ok(seen.size > 3)
+    t.ok(total <= limit * 1000, `${Math.ceil(total / 1000)} KB`)
+  })
+}
+
 test('what is not there is a 404 in the error shape', async t => {
   const { app } = await startGateway(t, {})
   for (const url of ['/pages', '/pages/', '/pages/none.js', '/pages/../package.json', '/pages/%2e%2e/studio.html', '/studio/none', '/studio.html', '/pages/studio.html.br']) {

@@ -12,7 +12,7 @@ export function Said ({ message, onEdit }: { message: UserMessage, onEdit: (text
     return (
       <article className='said editing' aria-label='You'>
         <form className='stack' onSubmit={event => { event.preventDefault(); save() }} onKeyDown={event => { if (event.key === 'Escape') setDraft(undefined) }}>
-          {/* Whoever chose to edit wants to type. */}
+          {/* The person has just asked to edit: the focus belongs here. */}
           <textarea autoFocus rows={3} aria-label='Edit your message' value={draft} onChange={event => setDraft(event.target.value)} />
           <div className='row'>
             <button type='submit' className='primary' disabled={draft.trim() === '' && pictures.length === 0}>Send again</button>
