@@ -33,21 +33,23 @@ test('in a browser: requests as code', { skip: noBrowser }, async t => {
     const before = standIn.requests.length
     await card.getByRole('button', { name: 'Code' }).click()
     const dialog = page.getByRole('dialog')
-    const printed: Record<string, string> = {}
+    const running: Array<Promise<[language: string, printed: string]>> = []
     for (const language of ['curl', 'JavaScript', 'fetch', 'Python']) {
       await dialog.getByText(language, { exact: true }).click()
       await dialog.getByLabel(`Code for ${language}`).waitFor()
       await dialog.getByRole('button', { name: 'Copy code' }).click()
       await dialog.getByRole('button', { name: 'Copied' }).waitFor()
-      printed[language] = await runSnippet(language, await page.evaluate('navigator.clipboard.readText()'))
+      const code: string = await page.evaluate('navigator.clipboard.readText()')
+      running.push(runSnippet(language, code).then(printed => [language, printed]))
     }
     await dialog.getByRole('button', { name: 'Close' }).click()
+    const printed = Object.fromEntries(await Promise.all(running))
     return { sent, printed, repeated: standIn.requests.slice(before).map(({ body }) => body.toString('latin1')) }
   }
 
   async function runSnippet (language: string, code: string): Promise<string> {
     if (language === 'curl') return (await run('bash', ['-c', code], { cwd: folder })).stdout
-    const script = join(folder, language === 'Python' ? 'snippet.py' : 'snippet.mjs')
+    const script = join(folder, language + (language === 'Python' ? '.py' : '.mjs'))
     writeFileSync(script, code)
     if (language !== 'Python') return (await run(process.execPath, ['--disable-warning=ExperimentalWarning', script], { cwd: folder })).stdout
     return existsSync('/usr/bin/python3') ? (await run('/usr/bin/python3', ['-m', 'py_compile', script])).stderr : ''
