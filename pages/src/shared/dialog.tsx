@@ -13,7 +13,7 @@ interface DialogProps {
 export function Dialog ({ title, onClose, className, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null)
   const heading = useId()
-  // Closed while it still is in the page: only then does the browser give the focus back.
+  // A layout effect: its cleanup still finds the dialog in the page, and only from there does `close` give the focus back.
   useLayoutEffect(() => {
     const { current } = dialog
     current?.showModal()
