@@ -15,8 +15,8 @@ async function demo (): Promise<void> {
   const service = given || standIn!.url
   const address = await serve({ LOG_LEVEL: 'warn', ...process.env, INFERENCE_SERVICE_URL: service })
   const { ok: hasStudio } = await fetch(`${address}/studio`)
-  console.log(`${hasStudio ? `
-  Studio          ${address}/studio` : ''}
+  const studio = hasStudio ? `\n  Studio          ${address}/studio` : ''
+  console.log(`${studio}
   API             ${address}/v1/models
   OpenAI clients  ${address}/openai/v1  (base URL, any API key)
   Docs page       ${address}/docs
