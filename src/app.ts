@@ -62,7 +62,7 @@ export async function buildApp (config: Config): Promise<FastifyInstance> {
   // open to all; the docs come before the routes that they show
   await app.register(docs, { endpoints: listEndpoints(config.PROXY_EXTRA_PATHS), publicUrl: config.PUBLIC_URL })
   await app.register(health)
-  await app.register(pages, { enabled: config.PAGES })
+  await app.register(pages, { config })
 
   // behind API_KEYS
   await app.register(catalog, { config })

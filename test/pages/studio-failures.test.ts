@@ -1,0 +1,107 @@
+// What the studio says when things fail, in words that a person can act on; and
+// the field for an API key, which is there only where the gateway asks for one.
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'tap'
+import { noBrowser, openPage } from '../browser.ts'
+import { startPair } from '../clients.ts'
+import { eventually, startGateway } from '../helper.ts'
+import { freePort } from '../free-port.ts'
+import { isAccessible, unexpected } from './helper.ts'
+
+test('in a browser: what is said when something fails', { skip: noBrowser }, async t => {
+  const down = await startGateway(t, { INFERENCE_SERVICE_URL: `http://127.0.0.1:${await freePort()}` })
+  const limited = await startPair(t, {}, { status: 429, retryAfter: '2' })
+  const broken = await startPair(t, {}, { breakAfter: 3, tokensPerSecond: 5 })
+  const full = await startPair(t, { MAX_CONCURRENT_REQUESTS: '1', MAX_QUEUED_REQUESTS: '0' }, { stallAfter: 1 })
+  const keyed = await startPair(t, { API_KEYS: 'the-key' })
+  const waiting = await startGateway(t, {
+    CATALOG_SOURCE: 'inference',
+    INFERENCE_SERVICE_URL: `http://127.0.0.1:${await freePort()}`,
+    CATALOG_SNAPSHOT_FILE: join(mkdtempSync(join(tmpdir(), 'studio-')), 'snapshot.json')
+  })
+  const gateways = [down, limited.gateway, broken.gateway, full.gateway, keyed.gateway, waiting]
+  const { page, complaints } = await openPage(t, gateways.map(({ url }) => new URL(url).host))
+  page.setDefaultTimeout(30_000)
+
+  const say = async (url: string | undefined, text = 'Hello') => {
+    if (url !== undefined) await page.goto(`${url}/studio`)
+    await page.getByRole('textbox', { name: 'Message', exact: true }).fill(text)
+    await page.keyboard.press('Enter')
+  }
+  const alert = page.getByRole('alert')
+
+  await t.test('an inference service that is down', async t => {
+    await say(down.url)
+    await alert.waitFor()
+    t.match(await alert.innerText(), /The inference service cannot be reached\s+It may be starting, or be down\. Try again in a moment/)
+    await isAccessible(t, page, 'a failure')
+    t.ok(await alert.getByRole('button', { name: 'Try again' }).isEnabled())
+  })
+
+  await t.test('too many requests: the button waits as long as the answer asks', async t => {
+    await say(limited.gateway.url)
+    await alert.waitFor()
+    t.match(await alert.innerText(), /Too many requests[^]*It asks to wait 2 s\./)
+    t.notOk(await alert.getByRole('button', { name: 'Try again in' }).isEnabled())
+    await alert.getByRole('button', { name: 'Try again', exact: true }).click()
+    await eventually(() => limited.standIn.requests.length === 2)
+  })
+
+  await t.test('a full gateway says how long to wait', async t => {
+    const first = fetch(`${full.gateway.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"stream":true,"messages":[]}' })
+    await full.standIn.waitFor(({ url }) => url.includes('chat'))
+    await say(full.gateway.url)
+    await alert.waitFor()
+    t.match(await alert.innerText(), /The gateway is busy\s+It has as many requests as it can take\. It asks to wait \d+ s\./)
+    await (await first).body?.cancel()
+  })
+
+  await t.test('a stream that breaks: what arrived is kept, and not passed off as whole', async t => {
+    await say(broken.gateway.url)
+    await alert.waitFor()
+    t.match(await alert.innerText(), /broke off[^]*What arrived before is kept/)
+    t.match(await page.getByRole('article', { name: 'Answer' }).innerText(), /^You asked the\s/)
+  })
+
+  await t.test('offline', async t => {
+    await page.context().setOffline(true)
+    await say(undefined, 'Anyone?')
+    await page.getByText('You are offline').first().waitFor()
+    await page.context().setOffline(false)
+    t.pass('it says so')
+  })
+
+  await t.test('a list that its source has not confirmed', async t => {
+    await page.goto(`${waiting.url}/studio`)
+    await page.getByText('The inference service has not yet told its models.').waitFor()
+    await isAccessible(t, page, 'a list that may be out of date')
+  })
+
+  await t.test('a gateway with keys asks for one, and keeps it for the tab only', async t => {
+    await page.goto(`${keyed.gateway.url}/studio`)
+    const field = page.getByLabel('This gateway asks for an API key')
+    await field.waitFor()
+    await isAccessible(t, page, 'the field for a key')
+    await field.fill('a-wrong-one')
+    await page.keyboard.press('Enter')
+    await page.getByLabel('That API key was refused').fill('the-key')
+    await page.keyboard.press('Enter')
+    await page.getByText('Your API key is kept until this tab is closed.').waitFor()
+    await say(undefined)
+    await page.getByText('You said: Hello').waitFor()
+    await page.getByRole('button', { name: 'Code' }).click()
+    t.match(await page.getByLabel('Code for curl').innerText(), '-H "authorization: Bearer $GATEWAY_API_KEY"')
+    t.notMatch(await page.content(), 'the-key', 'the key is not shown')
+    t.equal(await page.evaluate('sessionStorage.getItem("model-gateway-api-key")'), 'the-key')
+    t.strictSame(await page.evaluate('[localStorage.length, document.cookie]'), [0, ''])
+    await page.keyboard.press('Escape')
+    await page.getByRole('button', { name: 'Forget it' }).click()
+    await field.waitFor()
+    t.equal(await page.evaluate('sessionStorage.length'), 0)
+    t.equal(await page.goto(`${down.url}/studio`).then(async () => await page.getByLabel(/API key/).count()), 0, 'no field where none is needed')
+  })
+
+  t.strictSame(unexpected(complaints), [])
+})
