@@ -251,9 +251,8 @@ export class AnswerScanner {
   }
 
   #found (last: Buffer): void {
-    if (last.length <= KEPT) this.#keep(last)
-    else this.#kept = undefined
-    const text = this.#kept?.toString()
+    const length = (this.#kept?.length ?? 0) + last.length
+    const text = length > KEPT ? undefined : this.#kept === undefined ? last.toString() : Buffer.concat([this.#kept, last]).toString()
     this.#keeps = false
     this.#kept = undefined
     if (text === undefined) return
