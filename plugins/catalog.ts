@@ -80,7 +80,7 @@ async function catalogPlugin (app: FastifyInstance, { config }: CatalogOptions):
   }
   app.addHook('onReady', async () => warn())
   catalog.onChange(warn)
-  app.register(modelsRoutes, { keyed: config.API_KEYS.length > 0, clientStall: config.CLIENT_STALL_TIMEOUT * 1000 })
+  app.register(modelsRoutes, { keyed: config.API_KEYS.length > 0 })
 }
 
 /** Static models cannot be edited; what an inference service reports is curated only where a database is named. */

@@ -1,3 +1,7 @@
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import helmet from '@fastify/helmet'
+import serveStatic from '@fastify/static'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
@@ -18,21 +22,26 @@ declare module 'fastify' {
 export interface DocsOptions {
   /** The proxied routes: they carry no schema of their own. */
   endpoints: readonly DescribedEndpoint[]
+  /** The address at which clients reach the gateway, without a slash at its end. Default: the one that the document came from. */
+  publicUrl?: string | undefined
 }
 
-/** Nothing inline, nothing from elsewhere; `blob:` and `data:` are Swagger UI's icons and the answers it shows. */
+/** Where `npm run build` puts the page's files, compressed ahead. */
+const BUILT = new URL('../openapi/dist/', import.meta.url)
+
+/** Nothing inline, nothing from elsewhere; `blob:` and `data:` are Swagger UI's icons and the answers that it shows. */
 const CSP = {
-  'default-src': "'none'",
-  'script-src': "'self'",
-  'style-src': "'self'",
+  'default-src': ["'none'"],
+  'script-src': ["'self'"],
+  'style-src': ["'self'"],
   'img-src': ["'self'", 'data:', 'blob:'],
-  'connect-src': "'self'",
-  'base-uri': "'none'",
-  'form-action': "'none'",
-  'frame-ancestors': "'none'"
+  'connect-src': ["'self'"],
+  'base-uri': ["'none'"],
+  'form-action': ["'none'"],
+  'frame-ancestors': ["'none'"]
 }
 
-async function docsPlugin (app: FastifyInstance, { endpoints }: DocsOptions): Promise<void> {
+async function docsPlugin (app: FastifyInstance, { endpoints, publicUrl = '/' }: DocsOptions): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -42,7 +51,7 @@ async function docsPlugin (app: FastifyInstance, { endpoints }: DocsOptions): Pr
         description: 'Which models there are, and one address for their chat, image and speech requests. OpenAI clients use the base URL `/openai/v1`; the routes there are those of `/v1`, but for the shape of the model list.',
         license: { name: 'MIT', identifier: 'MIT' }
       },
-      servers: [{ url: '/', description: 'This gateway.' }],
+      servers: [{ url: publicUrl, description: 'This gateway.' }],
       tags: [
         { name: 'models', description: 'Which models there are.' },
         { name: 'inference', description: 'Requests to models. A request that names no model gets the default one.' },
@@ -64,13 +73,7 @@ async function docsPlugin (app: FastifyInstance, { endpoints }: DocsOptions): Pr
     transform: ({ schema, url, route }) => showRoute(schema, url, route),
     transformObject: document => completeDocument('openapiObject' in document ? document.openapiObject : {}, endpoints, ErrorSchema)
   })
-  await app.register(swaggerUi, {
-    routePrefix: '/docs',
-    logLevel: 'warn',
-    staticCSP: CSP,
-    theme: { title: 'Model gateway' },
-    uiConfig: { layout: 'BaseLayout', docExpansion: 'list', defaultModelsExpandDepth: 0, displayRequestDuration: true, plugins: [mendSwaggerUi] }
-  })
+  await app.register(docsPage)
   app.get('/openapi.json', {
     schema: {
       operationId: 'getOpenApi',
@@ -80,6 +83,32 @@ async function docsPlugin (app: FastifyInstance, { endpoints }: DocsOptions): Pr
       response: { 200: { type: 'object', additionalProperties: true } }
     }
   }, () => app.swagger())
+}
+
+async function docsPage (scope: FastifyInstance): Promise<void> {
+  await scope.register(helmet, { contentSecurityPolicy: { useDefaults: false, directives: CSP } })
+  await scope.register(swaggerUi, {
+    routePrefix: '/docs',
+    // Addresses relative to the page's own, so that it works below a path prefix.
+    indexPrefix: '.',
+    transformSpecification: document => ({ ...document, servers: [{ url: '..', description: 'This gateway.' }] }),
+    transformSpecificationClone: false,
+    logLevel: 'warn',
+    theme: { title: 'Model gateway' },
+    uiConfig: { layout: 'BaseLayout', docExpansion: 'list', defaultModelsExpandDepth: 0, displayRequestDuration: true, plugins: [mendSwaggerUi] }
+  })
+  // Swagger UI's own routes send these files as they are. Routes by name come before its wildcard.
+  if (existsSync(BUILT)) {
+    await scope.register(serveStatic, {
+      root: fileURLToPath(BUILT),
+      prefix: '/docs/static/',
+      index: false,
+      wildcard: false,
+      globIgnore: ['**/*.{br,gz}'],
+      preCompressed: true,
+      decorateReply: false
+    })
+  }
 }
 
 type Props = Record<string, any>

@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { GatewayError } from '../src/errors.ts'
@@ -9,37 +8,27 @@ declare module 'fastify' {
   }
 }
 
-/** How far a process is on its way out, and what it still has to do. */
+/** Whether the process is ending, and what it still has to do. */
 export interface Drain {
-  /**
-   * - `no`: it serves.
-   * - `leaving`: its siblings stay. It serves what comes on open connections, and closes each with its answer.
-   * - `refusing`: the gateway ends. New requests get a 503, so that a balancer sends them elsewhere.
-   */
-  state: 'no' | 'leaving' | 'refusing'
-  /** Answers that are not yet wholly handed to the system. */
+  /** New requests get a 503, so that a balancer sends them elsewhere. */
+  draining: boolean
+  /** Requests whose answers are not yet complete. */
   active: number
-  /** When the last request came, by `performance.now()`. */
-  lastRequestAt: number
 }
 
 const RETRY_ELSEWHERE = { 'retry-after': '1', 'x-should-retry': 'true' }
+const HEALTH_ROUTES = new Set(['/healthz', '/readyz', '/metrics'])
 
-/** Counts the answers under way, and turns requests away while the gateway ends; health routes still answer. */
+/** Counts the requests under way, and refuses new ones while the gateway ends. Health routes still answer. */
 export default fp(function drainPlugin (fastify: FastifyInstance, _options, done) {
-  const drain: Drain = { state: 'no', active: 0, lastRequestAt: 0 }
-  const onClose = () => { drain.active-- }
+  const drain: Drain = { draining: false, active: 0 }
   fastify.decorate('drain', drain)
-  fastify.server.on('request', (_request, response: ServerResponse) => {
-    drain.active++
-    drain.lastRequestAt = performance.now()
-    response.on('close', onClose)
-  })
   fastify.addHook('onRequest', (request, reply, next) => {
-    if (drain.state === 'no') return next()
+    drain.active++
+    reply.raw.once('close', () => { drain.active-- })
+    if (!drain.draining) return next()
     reply.header('connection', 'close')
-    if (drain.state === 'leaving' || request.routeOptions.url === '/healthz' || request.routeOptions.url === '/readyz') return next()
-    next(new GatewayError('draining', { headers: RETRY_ELSEWHERE }))
+    next(HEALTH_ROUTES.has(request.routeOptions.url ?? '') ? undefined : new GatewayError('draining', { headers: RETRY_ELSEWHERE }))
   })
   done()
 }, { name: 'drain' })

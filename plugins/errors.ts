@@ -2,13 +2,13 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, Fasti
 import fp from 'fastify-plugin'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import { GatewayError, type ErrorCode } from '../src/errors.ts'
-import { answerClientError, answerOnSocket } from '../src/http/raw-answer.ts'
+import { anthropicErrorBody, GatewayError, type ErrorCode } from '../src/errors.ts'
+import { lingeringAnswer } from '../src/http/lingering-answer.ts'
+import { answerOnSocket, parserError } from '../src/http/raw-answer.ts'
 import { ambiguity, isPlainTarget } from '../src/http/well-formed.ts'
-import { writeError } from '../src/http/write-error.ts'
-import type { RequestLog } from './request-log.ts'
+import { usesAnthropicErrors } from '../src/proxy/endpoints.ts'
 
-// Fastify's and its plugins' codes; the messages are ours, theirs may name internals.
+// Fastify's and its plugins' codes. The messages are the gateway's own, since theirs may name internals.
 const CODES: Record<string, ErrorCode> = {
   FST_ERR_BAD_URL: 'invalid_url',
   FST_ERR_MAX_PARAM_LENGTH: 'invalid_url',
@@ -18,8 +18,8 @@ const CODES: Record<string, ErrorCode> = {
   FST_ERR_CTP_EMPTY_JSON_BODY: 'invalid_json'
 }
 
-/** Any thrown thing as an error of the one shape; what is not known is a 500 without detail. */
-function toGatewayError (error: FastifyError | GatewayError): GatewayError {
+/** Anything thrown, as an error of the one shape. What is not known is a 500 without detail. */
+export function toGatewayError (error: FastifyError | GatewayError): GatewayError {
   if (error instanceof GatewayError) return error
   const [first] = error.validation ?? []
   if (first !== undefined) {
@@ -31,44 +31,56 @@ function toGatewayError (error: FastifyError | GatewayError): GatewayError {
   return new GatewayError(error.statusCode === 400 ? 'bad_request' : 'internal_error', { cause: error })
 }
 
-/** More than this of a refused body is not read to its end, bytes. */
+/** Bytes of a refused body that Node may read to its end, so that the connection can be used again. */
 const READ_TO_THE_END = 65536
 
-/**
- * Left alone, Node would read and drop the whole body of a request that is refused, to use its connection again.
- * A chunked body has no say here: its framing may be what is refused.
- */
+/** Whether a request is still arriving, and is too long to be read to its end. */
 function isUploading ({ complete, headers }: IncomingMessage): boolean {
-  return !complete && Number(headers['content-length']) > READ_TO_THE_END
+  if (complete) return false
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > READ_TO_THE_END
 }
 
 /** Sends any error in the one shape, with the headers that belong to it. */
 function sendError (error: FastifyError | GatewayError, request: FastifyRequest, reply: FastifyReply): void {
   const known = toGatewayError(error)
   if (known.statusCode >= 500 && known.cause !== undefined) request.log.warn({ err: known.cause }, known.message)
-  if (isUploading(request.raw)) writeError(reply.hijack().raw, known, { ...request.server.securityHeaders, ...reply.getHeaders() })
-  else reply.code(known.statusCode).headers(known.headers).send(known.toBody())
+  const body = usesAnthropicErrors(request.url) ? anthropicErrorBody(known) : known.toBody()
+  reply.code(known.statusCode).headers(known.headers)
+  if (!isUploading(request.raw)) {
+    reply.send(body)
+    return
+  }
+  const text = JSON.stringify(body)
+  reply.headers({ connection: 'close', 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(text) })
+    .send(lingeringAnswer(text, request.raw))
 }
 
-/** The doors that stand before routing, as options of the Fastify instance. */
-export function errorOptions (requestLog: RequestLog) {
+/** Errors that come before routing, as options of the Fastify instance. */
+export function errorOptions () {
   return {
     frameworkErrors: ((error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
-      // Before routing there are no hooks: what they would add is added here.
-      reply.header('x-request-id', request.id)
+      // Before routing no hook runs: what hooks would add is added here.
+      reply.headers({ 'x-request-id': request.id, 'x-content-type-options': 'nosniff' })
       sendError(error, request, reply)
-      requestLog.add('info', { reqId: request.id, method: request.method, status: reply.statusCode, msg: 'answered' })
     }) as never,
-    clientErrorHandler: answerClientError as never,
-    // The built-in answer while closing is not in the error shape; plugins/drain.ts has its own.
+    clientErrorHandler: function (this: FastifyInstance, error: Error & { code?: string }, socket: Socket) {
+      const known = parserError(error)
+      if (known === undefined) {
+        socket.destroy()
+        return
+      }
+      this.log.info({ remoteAddress: socket.remoteAddress, status: known.statusCode, error: known.code }, 'malformed request')
+      answerOnSocket(known, socket)
+    } as never,
+    // The built-in answer is not in the error shape. plugins/drain.ts has its own.
     return503OnClosing: false
   } satisfies FastifyServerOptions
 }
 
 /**
- * One error shape from every door: thrown errors, unknown routes and methods,
- * and what Node would answer by itself (CONNECT). The doors before
- * routing are {@link errorOptions}.
+ * One error shape for everything: thrown errors, unknown routes and methods, and
+ * what Node would answer by itself (CONNECT). Errors before routing are in
+ * {@link errorOptions}.
  */
 export default fp(function errors (fastify: FastifyInstance, _options, done) {
   const methods = new RouteMethods()
@@ -81,10 +93,10 @@ export default fp(function errors (fastify: FastifyInstance, _options, done) {
       : new GatewayError('method_not_allowed', { headers: { allow } })
   }
   fastify.setNotFoundHandler(request => { throw unknownRoute(request) })
-  // Before the body is read: a broken or late one is no matter where there is no route for it.
+  // Before the body is read: where there is no route, a broken or late body does not matter.
   fastify.addHook('preParsing', (request, _reply, _payload, next) => { next(request.is404 ? unknownRoute(request) : null) })
   fastify.server.on('connect', (_request, socket) => answerOnSocket(new GatewayError('method_not_allowed', { headers: { allow: 'GET, POST' } }), socket))
-  // What Node has read behind a malformed request, on the same connection, may be a part of it.
+  // What Node has read behind a malformed request on the same connection may be a part of it.
   const suspect = new WeakMap<Socket, GatewayError>()
   fastify.addHook('onRequest', ({ raw }, _reply, next) => {
     const fault = suspect.get(raw.socket) ?? ambiguity(raw)
@@ -98,7 +110,7 @@ export default fp(function errors (fastify: FastifyInstance, _options, done) {
   done()
 }, { name: 'errors' })
 
-/** Which methods a path has routes for: what tells a 405 from a 404. */
+/** Which methods a path has routes for: tells a 405 from a 404. */
 class RouteMethods {
   readonly #methods = new Map<string, Set<string>>()
 
@@ -108,7 +120,7 @@ class RouteMethods {
     this.#methods.set(url, known)
   }
 
-  /** The value of `Allow`, or undefined for a path without routes. */
+  /** The value of `Allow`; undefined for a path without routes. */
   of (url: string): string | undefined {
     const path = url.split('?', 1)[0]!
     const exact = this.#methods.get(path)

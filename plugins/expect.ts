@@ -2,24 +2,29 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { GatewayError } from '../src/errors.ts'
-import { writeError } from '../src/http/write-error.ts'
+import { commonHeaders } from '../src/http/raw-answer.ts'
 
 /** What `app.ts` supplies. */
 export interface ExpectOptions {
-  /** Bodies said to be larger are refused: they are not asked for. */
+  /** A body that is said to be larger is refused: the client is not asked to send it. */
   bodyLimit: number
 }
 
 /**
- * `Expect`: a body is asked for (100) only once nothing speaks against it, so
- * that a wrong key or a body too large costs no upload. Node by itself would
- * ask at once, and answer any other expectation with an empty 417.
+ * `Expect: 100-continue`: the client is asked for its body only when nothing
+ * speaks against it, so that a wrong key or a body that is too large costs no
+ * upload. Node by itself would ask at once, and would answer any other expectation
+ * with an empty 417.
  */
 export default fp(function expectPlugin (fastify: FastifyInstance, { bodyLimit }: ExpectOptions, done) {
   const { server } = fastify
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => { server.emit('request', request, response) })
-  server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
-    writeError(response, new GatewayError('expectation_failed'), { connection: 'close' })
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    const error = new GatewayError('expectation_failed')
+    const body = JSON.stringify(error.toBody())
+    fastify.log.info({ remoteAddress: request.socket.remoteAddress, status: error.statusCode, error: error.code }, 'refused')
+    response.writeHead(error.statusCode, { ...commonHeaders(), connection: 'close', 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(body) })
+    response.end(body)
   })
   fastify.addHook('preParsing', (request, reply, _payload, next) => {
     const { expect, 'content-length': length } = request.headers

@@ -30,7 +30,7 @@ export default fp(function health (fastify: FastifyInstance, _options, done) {
       response: { 200: StatusSchema, 503: ErrorSchema }
     }
   }, (_request, reply) => {
-    if (fastify.drain.state === 'refusing') throw new GatewayError('draining')
+    if (fastify.drain.draining) throw new GatewayError('draining')
     reply.send({ status: 'ready' })
   })
   done()

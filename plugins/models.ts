@@ -8,14 +8,11 @@ import { matchesWeakly } from '../src/catalog/etag.ts'
 import { ChatItemSchema, MediaItemSchema, MODEL_TYPES, ModelListSchema, ModelSchema, ModelTypeSchema, OpenAIModelListSchema, OpenAIModelSchema } from '../src/catalog/models.ts'
 import { render, type Rendering, type Renderings } from '../src/catalog/renderings.ts'
 import { ErrorSchema, GatewayError } from '../src/errors.ts'
-import { Answer, StandingHeaders } from '../src/http/answer.ts'
 
 /** What the catalog plugin supplies. */
 export interface ModelsOptions {
   /** Whether answers are for the holder of a key only. */
   keyed: boolean
-  /** Milliseconds that a client may take none of what it is owed. */
-  clientStall: number
 }
 
 const tags = ['models']
@@ -24,31 +21,18 @@ const ListQuery = Type.Object({ type: Type.Optional(ModelTypeSchema) })
 const notModified = Type.Null({ description: 'The copy whose tag stands in `If-None-Match` is current.' })
 
 /** The routes that tell clients which models there are. Needs `catalog`. */
-export async function modelsRoutes (scope: FastifyInstance, { keyed, clientStall }: ModelsOptions): Promise<void> {
+export async function modelsRoutes (scope: FastifyInstance, { keyed }: ModelsOptions): Promise<void> {
   const app = scope.withTypeProvider<TypeBoxTypeProvider>().setValidatorCompiler(TypeBoxValidatorCompiler)
-  // Only in this scope: at the root the plugin answers 304 to any route whose
-  // tag it has seen. It is not told our tags (`reply.etag()`) for the same
-  // reason: it would go on answering 304 to the one from before an edit. It
-  // marks errors `no-store`; the models' own answers carry their headers ready-made.
-  const cacheControl = keyed ? 'private, no-cache' : 'no-cache'
-  await app.register(caching, { privacy: cacheControl })
+  // Only in this scope: at the root the plugin answers 304 to any route whose tag it
+  // has seen. It is not told the tags (`reply.etag()`), because it would go on
+  // answering 304 to a tag from before an edit.
+  await app.register(caching, { privacy: keyed ? 'private, no-cache' : 'no-cache' })
 
-  const standing = () => standingHeaders(app.catalog, { 'cache-control': cacheControl, ...app.securityHeaders })
-  let ready = standing()
-  /**
-   * Past `reply.send`, whose hooks would set these headers one by one for Node to
-   * check and join them again: that took 13 of 50 µs.
-   */
-  function answer (request: FastifyRequest, reply: FastifyReply, { body, tag }: Rendering): void {
-    const now = Date.now()
-    if (now >= ready.until || now < ready.since) ready = standing()
-    app.catalog.touch(now)
-    const headers = ['etag', tag]
-    const own = reply.getHeaders()
-    for (const name in own) headers.push(name, String(own[name]))
-    const answer = new Answer(reply.hijack().raw, clientStall)
-    if (matchesWeakly(request.headers['if-none-match'], tag)) answer.send(304, 'Not Modified', headers, ready.headers)
-    else answer.send(200, 'OK', [...headers, 'content-type', 'application/json; charset=utf-8', 'content-length', String(body.length)], ready.headers, body)
+  function send (request: FastifyRequest, reply: FastifyReply, { body, tag }: Rendering): void {
+    app.catalog.touch()
+    reply.headers({ etag: tag, ...freshnessHeaders(app.catalog) })
+    if (matchesWeakly(request.headers['if-none-match'], tag)) reply.code(304).send()
+    else reply.type('application/json; charset=utf-8').send(body)
   }
 
   let renderings: Renderings
@@ -64,10 +48,7 @@ export async function modelsRoutes (scope: FastifyInstance, { keyed, clientStall
       openaiList: serializer('/openai/v1/models', OpenAIModelListSchema),
       openaiDetail: serializer('/openai/v1/models/*', OpenAIModelSchema)
     }
-    const update = () => {
-      renderings = render(app.catalog.list(), serializers)
-      ready = standing()
-    }
+    const update = () => { renderings = render(app.catalog.list(), serializers) }
     app.catalog.onChange(update)
     update()
   })
@@ -84,7 +65,7 @@ export async function modelsRoutes (scope: FastifyInstance, { keyed, clientStall
     schemaErrorFormatter: () => new GatewayError('invalid_value', { message: `type must be one of: ${MODEL_TYPES.join(', ')}.`, param: 'type' })
   }, (request, reply) => {
     const { type } = request.query
-    answer(request, reply, type === undefined ? renderings.all : renderings.byType[type])
+    send(request, reply, type === undefined ? renderings.all : renderings.byType[type])
   })
 
   app.get('/openai/v1/models', {
@@ -95,7 +76,7 @@ export async function modelsRoutes (scope: FastifyInstance, { keyed, clientStall
       description: 'The same models in the same order, for OpenAI clients, whose base URL is `/openai/v1`.',
       response: { 200: OpenAIModelListSchema, 304: notModified }
     }
-  }, (request, reply) => { answer(request, reply, renderings.openai) })
+  }, (request, reply) => { send(request, reply, renderings.openai) })
 
   app.get('/v1/models/*', {
     config: { openapiPath: '/v1/models/{id}' },
@@ -107,7 +88,7 @@ export async function modelsRoutes (scope: FastifyInstance, { keyed, clientStall
       params: IdParams,
       response: { 200: ModelSchema, 304: notModified, 404: ErrorSchema }
     }
-  }, (request, reply) => { answer(request, reply, renderings.detail(request.params['*']) ?? unknownModel(request.params['*'])) })
+  }, (request, reply) => { send(request, reply, modelOf(renderings.detail, request.params['*'])) })
 
   app.get('/openai/v1/models/*', {
     config: { openapiPath: '/openai/v1/models/{id}' },
@@ -119,21 +100,25 @@ export async function modelsRoutes (scope: FastifyInstance, { keyed, clientStall
       params: IdParams,
       response: { 200: OpenAIModelSchema, 304: notModified, 404: ErrorSchema }
     }
-  }, (request, reply) => { answer(request, reply, renderings.openaiDetail(request.params['*']) ?? unknownModel(request.params['*'])) })
+  }, (request, reply) => { send(request, reply, modelOf(renderings.openaiDetail, request.params['*'])) })
 }
 
-function unknownModel (id: string): never {
-  throw new GatewayError('model_not_found', { message: `The model '${id}' does not exist.`, param: 'id' })
+/**
+ * The rendering of a model. An id that begins with a slash may come unencoded, as
+ * `/v1/models//root/x`: the router takes the two slashes for one.
+ * @throws GatewayError model_not_found
+ */
+function modelOf (detail: Renderings['detail'], id: string): Rendering {
+  const found = detail(id) ?? detail(`/${id}`)
+  if (found === undefined) throw new GatewayError('model_not_found', { message: `The model '${id}' does not exist.`, param: 'id' })
+  return found
 }
 
-/** The headers of every answer, with `Age` and `Cache-Status` (RFC 9211), which hold for a second. */
-function standingHeaders (catalog: Catalog, fixed: Readonly<Record<string, string>>): { headers: StandingHeaders, since: number, until: number } {
-  const now = Date.now()
-  const { origin, age, ttl } = catalog.freshness(now)
-  const status = `model-gateway; hit${ttl === undefined ? '' : `; ttl=${ttl}`}; detail=${origin}`
+/** `Age`, and `Cache-Status` (RFC 9211): how old the copy is and where it came from. */
+function freshnessHeaders (catalog: Catalog): Record<string, string> {
+  const { origin, age, ttl } = catalog.freshness()
   return {
-    headers: new StandingHeaders({ 'cache-status': status, ...(age !== undefined && { age: String(age) }), ...fixed }),
-    since: now,
-    until: now + 1000
+    'cache-status': `model-gateway; hit${ttl === undefined ? '' : `; ttl=${ttl}`}; detail=${origin}`,
+    ...(age !== undefined && { age: String(age) })
   }
 }

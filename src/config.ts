@@ -73,8 +73,7 @@ export const ConfigSchema = Type.Object({
   QUEUE_TIMEOUT: seconds(30),
   SHUTDOWN_GRACE: seconds(30),
   METRICS_PORT: optional(port()),
-  PAGES: flag(true),
-  WORKERS: Type.Union([Type.Literal('auto'), Type.Integer({ minimum: 1, maximum: 1024 })], { default: 1, must: 'be a number of processes, 1 to 1024, or auto' })
+  PAGES: flag(true)
 }, { additionalProperties: false })
 
 /** The frozen settings that every other part is given. */

@@ -52,6 +52,7 @@ export const ERRORS = {
   upstream_failed: [502, upstream, 'The inference service broke off its answer.'],
   upstream_invalid_response: [502, upstream, 'The inference service sent an invalid answer.'],
   overloaded: [503, server, 'The gateway is at its limit of concurrent requests.'],
+  storage_full: [503, server, 'The request body cannot be stored on disk.'],
   draining: [503, server, 'The gateway is shutting down.'],
   not_ready: [503, server, 'The gateway is not ready.'],
   upstream_timeout: [504, upstream, 'The inference service did not answer in time.']
@@ -95,4 +96,21 @@ export class GatewayError extends Error {
   toBody (): ErrorBody {
     return { error: { message: this.message, type: this.type, param: this.param, code: this.code } }
   }
+}
+
+// The types of Anthropic's API errors, by status (docs.anthropic.com, "Errors").
+const ANTHROPIC_TYPES: Readonly<Record<number, string>> = {
+  401: 'authentication_error',
+  403: 'permission_error',
+  404: 'not_found_error',
+  413: 'request_too_large',
+  429: 'rate_limit_error',
+  503: 'overloaded_error',
+  504: 'timeout_error'
+}
+
+/** The same error in the shape of Anthropic's API, for its routes. */
+export function anthropicErrorBody (error: GatewayError): object {
+  const type = ANTHROPIC_TYPES[error.statusCode] ?? (error.statusCode < 500 ? 'invalid_request_error' : 'api_error')
+  return { type: 'error', error: { type, message: error.message } }
 }

@@ -18,3 +18,15 @@ export async function startPair (t: { teardown (end: () => unknown): unknown }, 
 
 /** The bytes of a PNG that any decoder takes begin so. */
 export const PNG_SIGNATURE = '89504e470d0a1a0a'
+
+/** Headers for an answer that goes on for longer than any test, at 100 tokens a second. */
+export const ENDLESS = { 'x-stand-in-tokens': '100000', 'x-stand-in-tokens-per-second': '100' }
+
+/** Headers for an answer that breaks off after three tokens, `You asked the`. */
+export const BROKEN = { 'x-stand-in-break-after': '3' }
+
+/** Waits until the inference service sees that an endless answer's reader is gone. How soon is shown in test/proxy/cancellation.test.ts. */
+export async function endsUpstream (t: { ok (value: boolean): unknown }, standIn: FakeInference): Promise<void> {
+  const { aborted, answered } = await standIn.waitFor(request => request.aborted)
+  t.ok(aborted && !answered)
+}

@@ -65,6 +65,22 @@ test('completions, responses, embeddings and models have their shapes', async t 
   t.match(await json(await fetch(standIn.url + '/models')), { object: 'list', data: [{ id: 'gemini-1.5-flash', object: 'model', max_model_len: 1048576 }] })
 })
 
+test('Anthropic\'s messages: whole, streamed, counted, and errors in that API\'s shape', async t => {
+  const { post } = await start(t, { tokens: 5 })
+  const ask = { model: 'm', max_tokens: 10, messages: [{ role: 'user', content: [{ type: 'text', text: 'Hi' }] }] }
+  t.match(await json(await post('/v1/messages', ask)), { type: 'message', role: 'assistant', model: 'm', stop_reason: 'end_turn', content: [{ type: 'text', text: 'You asked the stand-in for' }], usage: { output_tokens: 5 } })
+  const stream = (await (await post('/v1/messages', { ...ask, stream: true })).text()).split('\n\n').filter(Boolean)
+  const names = stream.map(event => /^event: (\w+)\n/.exec(event)![1])
+  t.strictSame(names, ['message_start', 'content_block_start', 'ping', ...Array(5).fill('content_block_delta'), 'content_block_stop', 'message_delta', 'message_stop'])
+  for (const [i, event] of stream.entries()) t.equal(JSON.parse(event.split('data: ')[1]!).type, names[i])
+  t.ok((await json(await post('/v1/messages/count_tokens', ask))).input_tokens > 0)
+  const { max_tokens: _, ...incomplete } = ask
+  const missing = await post('/v1/messages', incomplete)
+  t.equal(missing.status, 400)
+  t.match(await json(missing), { type: 'error', error: { type: 'invalid_request_error', message: /max_tokens/ } })
+  t.match(await json(await post('/messages', ask, { 'x-stand-in-status': '529' })), { type: 'error', error: { type: 'overloaded_error' } })
+})
+
 test('an image is a PNG, the same each time', async t => {
   const { post } = await start(t)
   const body = await json(await post('/v1/images/generations', { model: 'sdxl', prompt: 'A bird', n: 2 }))

@@ -1,6 +1,6 @@
 /**
- * The inference stand-in: answers like an OpenAI-shaped inference service, and
- * infers nothing. The tests' upstream, and the demo's. Bare node:http, so that
+ * The inference stand-in: answers like a service that speaks OpenAI's APIs (chat,
+ * responses, images, speech) and Anthropic's messages, and infers nothing. The tests' upstream, and the demo's. Bare node:http, so that
  * it shares no code, and no mistake, with the gateway in front of it.
  *
  *   node test/fake-inference.ts --port 8001 --first-token-delay 200 --tokens-per-second 20
@@ -236,6 +236,8 @@ const ROUTES: Record<string, Handler> = {
   'POST /chat/completions': chat,
   'POST /completions': complete,
   'POST /responses': respond,
+  'POST /messages': sendMessage,
+  'POST /messages/count_tokens': countTokens,
   'POST /images/generations': drawImage,
   'POST /images/edits': drawImage,
   'POST /images/variations': drawImage,
@@ -357,7 +359,7 @@ async function respond (exchange: Exchange, fields: Fields): Promise<void> {
   const tokens = words(fields, lastMessage(fields.input), behaviour.tokens)
   const head = { id: 'resp_stand-in', object: 'response', created_at: created(), model: nameOf(fields), error: null, incomplete_details: null, instructions: null, metadata: {}, parallel_tool_calls: false, temperature: 1, top_p: 1, tool_choice: 'auto', tools: [] }
   const input = countWords(fields.input)
-  const part = (text: string) => ({ type: 'output_text', text, annotations: [] })
+  const part = (text: string) => ({ type: 'output_text', text, annotations: [], logprobs: [] })
   const message = (text: string | null) => ({ type: 'message', id: 'msg_stand-in', role: 'assistant', status: text === null ? 'in_progress' : 'completed', content: text === null ? [] : [part(text)] })
   const completed = (text: string, count: number) => ({
     ...head,
@@ -375,19 +377,63 @@ async function respond (exchange: Exchange, fields: Fields): Promise<void> {
   const place = { item_id: 'msg_stand-in', output_index: 0, content_index: 0 }
   await sendTokens(exchange, 'text/event-stream', {
     * start () {
-      yield event('response.created', { response: { ...head, status: 'in_progress', output: [] } })
+      const response = { ...head, status: 'in_progress', output: [], usage: null }
+      yield event('response.created', { response })
+      yield event('response.in_progress', { response })
       yield event('response.output_item.added', { output_index: 0, item: message(null) })
       yield event('response.content_part.added', { ...place, part: part('') })
     },
     tokens,
-    each: token => event('response.output_text.delta', { ...place, delta: token }),
+    each: token => event('response.output_text.delta', { ...place, delta: token, logprobs: [] }),
     * end (text, count) {
-      yield event('response.output_text.done', { ...place, text })
+      yield event('response.output_text.done', { ...place, text, logprobs: [] })
       yield event('response.content_part.done', { ...place, part: part(text) })
       yield event('response.output_item.done', { output_index: 0, item: message(text) })
       yield event('response.completed', { response: completed(text, count) })
     }
   })
+}
+
+/** Anthropic's Messages API (docs.anthropic.com: Messages, Streaming Messages). */
+async function sendMessage (exchange: Exchange, fields: Fields): Promise<void> {
+  const { behaviour, signal } = exchange
+  if (typeof fields.max_tokens !== 'number') throw new BadRequest('max_tokens: Field required')
+  const tokens = words(fields, lastMessage(fields.messages), behaviour.tokens)
+  const input = countWords([fields.system, fields.messages])
+  const message = (content: object[], stopReason: string | null, output: number) => ({
+    id: 'msg_stand-in',
+    type: 'message',
+    role: 'assistant',
+    model: nameOf(fields),
+    content,
+    stop_reason: stopReason,
+    stop_sequence: null,
+    usage: { input_tokens: input, cache_creation_input_tokens: 0, cache_read_input_tokens: 0, output_tokens: output, service_tier: 'standard' }
+  })
+  if (fields.stream !== true) {
+    const { text, count } = await generate(tokens, behaviour, signal)
+    await sendWhole(exchange, 'application/json', JSON.stringify(message([{ type: 'text', text }], 'end_turn', count)))
+    return
+  }
+  const event = (type: string, data: object = {}) => `event: ${type}\n${sse({ type, ...data })}`
+  await sendTokens(exchange, 'text/event-stream; charset=utf-8', {
+    * start () {
+      yield event('message_start', { message: message([], null, 1) })
+      yield event('content_block_start', { index: 0, content_block: { type: 'text', text: '' } })
+      yield event('ping')
+    },
+    tokens,
+    each: text => event('content_block_delta', { index: 0, delta: { type: 'text_delta', text } }),
+    * end (_text, count) {
+      yield event('content_block_stop', { index: 0 })
+      yield event('message_delta', { delta: { stop_reason: 'end_turn', stop_sequence: null }, usage: { output_tokens: count } })
+      yield event('message_stop')
+    }
+  })
+}
+
+async function countTokens (exchange: Exchange, fields: Fields): Promise<void> {
+  await sendWhole(exchange, 'application/json', JSON.stringify({ input_tokens: countWords([fields.system, fields.messages]) }))
 }
 
 async function drawImage (exchange: Exchange, fields: Fields): Promise<void> {
@@ -574,9 +620,27 @@ function sendJson (res: ServerResponse, status: number, value: unknown, headers:
   res.end(body)
 }
 
+/** What Anthropic's API calls each status (docs.anthropic.com, API errors). */
+const ANTHROPIC_ERRORS: Record<number, string> = {
+  400: 'invalid_request_error',
+  401: 'authentication_error',
+  403: 'permission_error',
+  404: 'not_found_error',
+  413: 'request_too_large',
+  429: 'rate_limit_error',
+  504: 'timeout_error',
+  529: 'overloaded_error'
+}
+
+/** An error in the shape of the API that was called. */
 function sendError (res: ServerResponse, status: number, message: string, retryAfter?: string): void {
+  const headers: Record<string, string> = retryAfter === undefined ? {} : { 'retry-after': retryAfter }
+  if (/\/messages(\/|$)/.test(new URL(res.req.url!, 'http://stand-in').pathname)) {
+    sendJson(res, status, { type: 'error', error: { type: ANTHROPIC_ERRORS[status] ?? 'api_error', message }, request_id: 'req_stand-in' }, headers)
+    return
+  }
   const type = status === 429 ? 'rate_limit_error' : status < 500 ? 'invalid_request_error' : 'server_error'
-  sendJson(res, status, { error: { message, type, param: null, code: null } }, retryAfter === undefined ? {} : { 'retry-after': retryAfter })
+  sendJson(res, status, { error: { message, type, param: null, code: null } }, headers)
 }
 
 async function main (): Promise<void> {

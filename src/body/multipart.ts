@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts'
-import { MODEL_LIMIT, type ModelScanner } from './scanner.ts'
+import { MODEL_LIMIT, type BodyEdit, type ModelScanner } from './scanner.ts'
 
 const DASH = 0x2d
 const CR = 0x0d
@@ -9,7 +9,7 @@ const TAB = 0x09
 
 /** Bytes of one part's headers; Node and busboy allow as much for all headers of a message. */
 const HEADER_LIMIT = 16 * 1024
-/** Transport padding behind a delimiter; RFC 2046 forbids composers to make any. */
+/** Bytes of white space behind a delimiter. RFC 2046 forbids senders to add any. */
 const PADDING_LIMIT = 256
 const EMPTY = Buffer.alloc(0)
 const CRLF = Buffer.from('\r\n')
@@ -23,7 +23,7 @@ const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 const FIELD = new RegExp(`(${TOKEN}):`, 'y')
 const TYPE = new RegExp(`[ \\t]*(${TOKEN}(?:/${TOKEN})?)[ \\t]*`, 'y')
 // Each alternative begins with another character, so none is tried twice: a
-// header of 16 KiB cannot make this backtrack more than once over it.
+// header of 16 KiB is not read more than twice.
 const PARAMETER = new RegExp(`;[ \\t]*(?:(${TOKEN})=(?:"((?:[^"\\\\]|\\\\.)*)"|([^"; \\t]*(?:[ \\t]+[^"; \\t]+)*)))?[ \\t]*`, 'y')
 const IS_TOKEN = new RegExp(`^${TOKEN}$`)
 // eslint-disable-next-line no-control-regex
@@ -32,11 +32,11 @@ const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/
 interface Parameter { name: string, value: string, quoted: boolean }
 
 /**
- * The value and parameters of a Content-Type or Content-Disposition, quoted
- * values still escaped. Where parsers disagree on where a value ends, none is
- * guessed: text behind a quoted value, a quote in an unquoted one, and `\\"`,
- * which busboy reads as a backslash and the end, python-multipart (0.0.32,
- * _parseparam) as an escaped quote.
+ * The value and parameters of a Content-Type or Content-Disposition. Quoted
+ * values keep their escapes. What parsers read in different ways is refused:
+ * text behind a quoted value, a quote in an unquoted one, and `\\"`, which is a
+ * backslash and the end to busboy, and an escaped quote to python-multipart
+ * (0.0.32, _parseparam).
  */
 function parametersOf (header: string): { type: string, parameters: Parameter[] } {
   TYPE.lastIndex = 0
@@ -58,12 +58,13 @@ function parametersOf (header: string): { type: string, parameters: Parameter[] 
 /**
  * The `boundary` of a multipart Content-Type (RFC 2046, section 5.1.1).
  *
- * Unquoted it may hold what RFC 2046 allows and RFC 9110 would have quoted (`=`,
- * `/`, `:`), for that is what mail-derived clients send. Twice, or in pieces
- * (`boundary*0`, RFC 2231), it is refused: parsers disagree on which one holds.
+ * Without quotes it may hold what RFC 2046 allows and RFC 9110 would have quoted
+ * (`=`, `/`, `:`), because clients derived from mail software send that. Two
+ * boundaries, or one in pieces (`boundary*0`, RFC 2231), are refused: parsers
+ * disagree on which one holds.
  *
- * A `charset` is refused but for the one that all take for granted: by Starlette
- * names and values are read in it, in `cp037` or `utf-7` other ones than are read here.
+ * A `charset` other than UTF-8 is refused: Starlette reads names and values in
+ * it, and in `cp037` or `utf-7` it would find another model than this scanner.
  * @throws {GatewayError} `invalid_multipart`, `unsupported_media_type`
  */
 export function boundaryOf (contentType: string): string {
@@ -81,25 +82,24 @@ export function boundaryOf (contentType: string): string {
   return value
 }
 
-/** What a part's headers make of it, for the model's sake. */
+/** What a part is, by its headers. */
 type Part = 'other' | 'model' | 'model file'
 
 /**
  * Reads a part's headers: the block from the delimiter line's CRLF to its empty line.
  *
  * Only the `name` of the Content-Disposition counts (RFC 7578, section 4.2), as
- * busboy 1.6 and python-multipart 0.0.32 (Starlette, so vLLM and SGLang) read it:
- * backslash escapes only a quote or itself, percent signs mean themselves. Where
- * those two or others would read different names, the body is refused rather than
- * the model guessed:
+ * busboy 1.6 and python-multipart 0.0.32 (Starlette, and so vLLM and SGLang) read
+ * it: a backslash escapes only a quote or itself, percent signs mean themselves.
+ * Where parsers would read different names, the body is refused:
  * - `name*` (forbidden by RFC 7578): both ignore it, Go and older
  *   python-multipart decode it, Starlette refuses a part that has no other name;
  * - two names, or two Content-Dispositions: busboy takes the first, Starlette the last;
  * - `name="mo\del"`: `model` by RFC 822, `mo\del` to both;
  * - `attachment; name="model"`: a field to Starlette, nothing to busboy.
  *
- * A `model` part with a filename names a model all the same, one that is no
- * string: a second part beside it would leave the choice to the upstream.
+ * A `model` part with a filename names a model that is not a string: a second
+ * part beside it would leave the choice to the upstream.
  */
 function partOf (block: string): Part {
   // obs-fold (RFC 9112, section 5.2): busboy unfolds, python-multipart refuses.
@@ -164,115 +164,109 @@ const TAILS = [
 ] as const
 
 /**
- * The scanner for a multipart/form-data body (RFC 7578, RFC 2046). Lines end in
- * CRLF, as busboy and python-multipart want it: a body with bare LFs has no
- * delimiters, and is refused. Preamble, epilogue, parts and file bytes pass unchanged.
+ * The scanner for a multipart/form-data body (RFC 7578, RFC 2046). Lines must end
+ * in CRLF, as busboy and python-multipart want it: a body with bare LFs has no
+ * delimiters and is refused.
  */
 export class MultipartModelScanner implements ModelScanner {
-  settled: boolean
-  delta = 0
   model: string | null | undefined = undefined
+  edit: BodyEdit | undefined = undefined
+  readonly namedBy = undefined
 
-  private readonly defaultModel: string | undefined
+  readonly #defaultModel: string | undefined
   /** `CRLF--boundary`. Its CR occurs nowhere else in it, so a failed match never overlaps another. */
-  private readonly delimiter: Buffer
-  private state = SEARCH
-  private chunk: Buffer = EMPTY
-  private out: Buffer[] = []
-  /** Bytes of the chunk before this have been sent on. */
-  private sent = 0
-  private named = false
+  readonly #delimiter: Buffer
+  #state = SEARCH
+  #chunk: Buffer = EMPTY
+  /** Bytes of the body before the current chunk. */
+  #offset = 0
+  #named = false
   /** The open part is the model's: its content is the name. */
-  private inModel = false
-  /** The first bytes of the model's name, or the last ones of the preamble, as Latin-1. */
-  private text = ''
+  #inModel = false
+  /** The first bytes of the model's name, or the last bytes of the preamble, as Latin-1. */
+  #text = ''
   /** No delimiter has been seen. */
-  private preamble = true
+  #preamble = true
 
-  /**
-   * A candidate is what may turn out to be a delimiter. It is held back, for what
-   * is put in goes before it: `carry` from earlier chunks, then from `start` on.
-   */
-  private candidate = true
-  private carry: Buffer | undefined = EMPTY
-  private start = 0
-  /** How much of the delimiter has matched. The body may begin with one, less its CRLF. */
-  private matched = CRLF.length
+  /** Bytes are being matched that may turn out to be a delimiter. */
+  #candidate = true
+  /** The candidate's bytes from earlier chunks. */
+  #carry: Buffer = EMPTY
+  /** Where the candidate begins in the current chunk; 0 where it began in an earlier one. */
+  #start = 0
+  /** How many bytes of the delimiter have matched. The body may begin with one that lacks its CRLF. */
+  #matched = CRLF.length
   /** The candidate has no CRLF of its own: it stands where the body, or a part's content, begins. */
-  private bare: 'body' | 'part' | undefined = 'body'
-  private tail = AFTER_BOUNDARY
-  private padding = 0
+  #bare: 'body' | 'part' | undefined = 'body'
+  #tail = AFTER_BOUNDARY
+  #padding = 0
 
-  /** The headers of a part that a chunk boundary cuts, from the delimiter line's CRLF on. */
-  private headers: Buffer | undefined
-  private headersLength = 0
+  /** The headers of a part that a chunk boundary cuts, from the CRLF of the delimiter line on. */
+  #headers: Buffer | undefined
+  #headersLength = 0
 
+  /** @param defaultModel added where the body has no `model` part, or an empty one. Undefined: nothing is added. */
   constructor (defaultModel: string | undefined, boundary: string) {
-    this.defaultModel = defaultModel
-    this.delimiter = Buffer.from(`\r\n--${boundary}`, 'latin1')
-    this.settled = defaultModel === undefined
+    this.#defaultModel = defaultModel
+    this.#delimiter = Buffer.from(`\r\n--${boundary}`, 'latin1')
   }
 
-  write (chunk: Buffer): Buffer[] {
-    this.chunk = chunk
-    this.out = []
-    this.sent = 0
-    this.start = 0
+  write (chunk: Buffer): void {
+    this.#chunk = chunk
+    this.#start = 0
     try {
-      for (let at = 0; at < chunk.length;) at = this.step(at)
+      for (let at = 0; at < chunk.length;) at = this.#step(at)
     } catch (error) {
-      this.state = BROKEN
+      this.#state = BROKEN
       throw error
     }
-    if (this.candidate) this.hold()
-    else this.emit(chunk.length)
-    const { out } = this
-    this.chunk = EMPTY
-    this.out = []
-    return out
+    if (this.#candidate) this.#carry = Buffer.concat([this.#carry, chunk.subarray(this.#start)])
+    this.#chunk = EMPTY
+    this.#offset += chunk.length
   }
 
-  end (): Buffer[] {
-    const { state } = this
-    this.state = BROKEN
+  end (): void {
+    const state = this.#state
+    this.#state = BROKEN
     if (state !== CLOSED && state !== EPILOGUE) throw invalid('The request body ends before its closing boundary.')
-    return []
+    if (this.edit !== undefined) this.model = this.#defaultModel
   }
 
-  private step (at: number): number {
-    switch (this.state) {
-      case SEARCH: return this.candidate ? this.match(at) : this.search(at)
-      case TAIL: return this.readTail(at)
-      case HEADERS: return this.readHeaders(at)
-      case CLOSED: return this.readPadding(at)
-      case EPILOGUE: return this.chunk.length
+  #step (at: number): number {
+    switch (this.#state) {
+      case SEARCH: return this.#candidate ? this.#match(at) : this.#search(at)
+      case TAIL: return this.#readTail(at)
+      case HEADERS: return this.#readHeaders(at)
+      case CLOSED: return this.#readPadding(at)
+      case EPILOGUE: return this.#chunk.length
       default: throw new GatewayError('invalid_multipart')
     }
   }
 
-  private search (at: number): number {
-    const { chunk, delimiter } = this
-    const found = chunk.indexOf(delimiter, at)
+  #search (at: number): number {
+    const chunk = this.#chunk
+    const found = chunk.indexOf(this.#delimiter, at)
     if (found >= 0) {
-      this.keep(chunk, at, found)
-      this.candidate = true
-      this.start = found
-      this.expectTail()
-      return found + delimiter.length
+      this.#keep(chunk, at, found)
+      this.#candidate = true
+      this.#start = found
+      this.#expectTail()
+      return found + this.#delimiter.length
     }
-    const cut = this.cutDelimiter(at)
-    this.keep(chunk, at, cut)
+    const cut = this.#cutDelimiter(at)
+    this.#keep(chunk, at, cut)
     if (cut < chunk.length) {
-      this.candidate = true
-      this.start = cut
-      this.matched = chunk.length - cut
+      this.#candidate = true
+      this.#start = cut
+      this.#matched = chunk.length - cut
     }
     return chunk.length
   }
 
   /** Where the chunk's end may cut a delimiter; the chunk's length where it does not. */
-  private cutDelimiter (from: number): number {
-    const { chunk, delimiter } = this
+  #cutDelimiter (from: number): number {
+    const chunk = this.#chunk
+    const delimiter = this.#delimiter
     const { length } = chunk
     for (let i = length - 1, first = Math.max(from, length - delimiter.length + 1); i >= first; i--) {
       if (chunk[i] === CR) return chunk.compare(delimiter, 0, length - i, i, length) === 0 ? i : length
@@ -280,200 +274,174 @@ export class MultipartModelScanner implements ModelScanner {
     return length
   }
 
-  private match (from: number): number {
-    const { chunk, delimiter } = this
+  #match (from: number): number {
+    const chunk = this.#chunk
+    const delimiter = this.#delimiter
     let at = from
-    let { matched } = this
+    let matched = this.#matched
     while (at < chunk.length && matched < delimiter.length && chunk[at] === delimiter[matched]) {
       at++
       matched++
     }
-    this.matched = matched
-    if (matched === delimiter.length) this.expectTail()
-    else if (at < chunk.length) this.reject(at)
+    this.#matched = matched
+    if (matched === delimiter.length) this.#expectTail()
+    else if (at < chunk.length) this.#reject(at)
     return at
   }
 
-  private expectTail (): void {
-    this.state = TAIL
-    this.tail = AFTER_BOUNDARY
-    this.padding = 0
+  #expectTail (): void {
+    this.#state = TAIL
+    this.#tail = AFTER_BOUNDARY
+    this.#padding = 0
   }
 
-  private readTail (from: number): number {
-    for (let at = from; at < this.chunk.length; at++) {
-      const kind = CLASSES.indexOf(this.chunk[at]!)
-      const tail = TAILS[this.tail]!.at(kind)!
+  #readTail (from: number): number {
+    for (let at = from; at < this.#chunk.length; at++) {
+      const kind = CLASSES.indexOf(this.#chunk[at]!)
+      const tail = TAILS[this.#tail]!.at(kind)!
       switch (tail) {
-        case CONTENT: return this.reject(at)
-        case NEXT_PART: return this.nextPart(at + 1)
-        case CLOSE: return this.close(at + 1)
+        case CONTENT: return this.#reject(at)
+        case NEXT_PART: return this.#nextPart(at + 1)
+        case CLOSE: return this.#close(at + 1)
         case BARE_LF: throw invalid('The request body has a boundary whose line ends without CR.')
         case AFTER_PADDING:
-          if (++this.padding > PADDING_LIMIT) throw invalid('The request body has a boundary with too much white space behind it.')
+          if (++this.#padding > PADDING_LIMIT) throw invalid('The request body has a boundary with too much white space behind it.')
       }
-      this.tail = tail
+      this.#tail = tail
     }
-    return this.chunk.length
+    return this.#chunk.length
   }
 
-  /** The candidate is content after all. */
-  private reject (at: number): number {
-    const { chunk, carry, start } = this
-    // To busboy a longer line ends the part: a name that holds one would be two names.
-    if (this.inModel && this.state === TAIL) throw invalid('The request body has its boundary in the model\'s name.')
-    if (carry !== undefined) {
-      this.keep(carry, 0, carry.length)
-      if (carry.length > 0) this.out.push(carry)
-    }
-    this.keep(chunk, start, at)
-    this.forget()
-    this.state = SEARCH
+  /** The candidate is content. */
+  #reject (at: number): number {
+    // busboy ends the part at a line that is longer than the delimiter: the name would be two names.
+    if (this.#inModel && this.#state === TAIL) throw invalid('The request body has its boundary in the model\'s name.')
+    this.#keep(this.#carry, 0, this.#carry.length)
+    this.#keep(this.#chunk, this.#start, at)
+    this.#forgetCandidate()
+    this.#state = SEARCH
     return at
   }
 
-  /** The candidate is a delimiter; what is put in goes before it. */
-  private accept (insertion: Buffer | undefined): void {
-    const { carry, start } = this
-    if (this.bare === 'part') throw invalid('The request body has a part without content whose boundary has no line of its own.')
-    if (insertion !== undefined) {
-      if (carry === undefined) this.emit(start)
-      this.out.push(insertion)
-      this.delta += insertion.length
-      this.settled = true
-      this.model = this.defaultModel
+  /** The candidate is a delimiter. The default model, where it is added, goes before it. */
+  #accept (inserted: string | undefined): void {
+    if (this.#bare === 'part') throw invalid('The request body has a part without content whose boundary has no line of its own.')
+    if (inserted !== undefined) {
+      const position = this.#offset + this.#start - this.#carry.length
+      this.edit = { position, removed: 0, inserted: Buffer.from(inserted) }
     }
-    if (carry !== undefined && carry.length > 0) this.out.push(carry)
-    this.forget()
-    this.preamble = false
+    this.#forgetCandidate()
+    this.#preamble = false
   }
 
-  private forget (): void {
-    this.candidate = false
-    this.carry = undefined
-    this.bare = undefined
+  #forgetCandidate (): void {
+    this.#candidate = false
+    this.#carry = EMPTY
+    this.#bare = undefined
   }
 
-  private nextPart (at: number): number {
-    this.accept(this.endPart())
-    this.state = HEADERS
+  #nextPart (at: number): number {
+    this.#accept(this.#endPart())
+    this.#state = HEADERS
     return at
   }
 
-  private close (at: number): number {
-    const filled = this.endPart()
-    this.accept(this.named || this.defaultModel === undefined ? filled : this.modelPart(this.defaultModel))
-    this.state = CLOSED
+  #close (at: number): number {
+    const name = this.#endPart()
+    this.#accept(this.#named || this.#defaultModel === undefined ? name : this.#modelPart(this.#defaultModel))
+    this.#state = CLOSED
     return at
   }
 
-  /** Reads the model off the part that ends; returns what fills it where it is empty. */
-  private endPart (): Buffer | undefined {
-    if (!this.inModel) return undefined
-    this.inModel = false
-    if (this.text === '') return this.defaultModel === undefined ? undefined : Buffer.from(this.defaultModel)
-    this.model = Buffer.from(this.text, 'latin1').toString()
+  /** Reads the name where the part that ends is the model's. Returns the default model where it is empty. */
+  #endPart (): string | undefined {
+    if (!this.#inModel) return undefined
+    this.#inModel = false
+    if (this.#text === '') return this.#defaultModel
+    this.model = this.#text.length > MODEL_LIMIT ? null : Buffer.from(this.#text, 'latin1').toString()
     return undefined
   }
 
-  private modelPart (model: string): Buffer {
-    const dashed = this.delimiter.toString('latin1', CRLF.length)
+  #modelPart (model: string): string {
+    const dashed = this.#delimiter.toString('latin1', CRLF.length)
     const part = `${dashed}\r\nContent-Disposition: form-data; name="model"\r\n\r\n${model}`
-    // The CRLF before a delimiter belongs to it: a body that begins with its close
-    // delimiter has none, and needs it behind the part.
-    return Buffer.from(this.bare === 'body' ? `${part}\r\n` : `\r\n${part}`)
+    // The CRLF before a delimiter belongs to it. A body that begins with its close
+    // delimiter has none, and needs one behind the part.
+    return this.#bare === 'body' ? `${part}\r\n` : `\r\n${part}`
   }
 
-  private readHeaders (at: number): number {
-    const { chunk } = this
-    if (this.headersLength === 0 && at >= CRLF.length) {
+  #readHeaders (at: number): number {
+    const chunk = this.#chunk
+    if (this.#headersLength === 0 && at >= CRLF.length) {
       const from = at - CRLF.length
       const end = chunk.indexOf(HEADERS_END, from)
-      if (end >= 0 && end - from <= HEADER_LIMIT) return this.openPart(chunk.toString('latin1', from, end), end + HEADERS_END.length)
+      if (end >= 0 && end - from <= HEADER_LIMIT) return this.#openPart(chunk.toString('latin1', from, end), end + HEADERS_END.length)
     }
-    return this.collectHeaders(at)
+    return this.#collectHeaders(at)
   }
 
-  private collectHeaders (at: number): number {
-    const headers = this.headers ??= Buffer.allocUnsafeSlow(HEADER_LIMIT + HEADERS_END.length)
-    if (this.headersLength === 0) this.headersLength = CRLF.copy(headers)
-    const before = this.headersLength
-    this.headersLength += this.chunk.copy(headers, before, at)
-    const end = headers.subarray(0, this.headersLength).indexOf(HEADERS_END, Math.max(0, before - HEADERS_END.length + 1))
+  #collectHeaders (at: number): number {
+    const headers = this.#headers ??= Buffer.allocUnsafeSlow(HEADER_LIMIT + HEADERS_END.length)
+    if (this.#headersLength === 0) this.#headersLength = CRLF.copy(headers)
+    const before = this.#headersLength
+    this.#headersLength += this.#chunk.copy(headers, before, at)
+    const end = headers.subarray(0, this.#headersLength).indexOf(HEADERS_END, Math.max(0, before - HEADERS_END.length + 1))
     if (end >= 0) {
-      this.headersLength = 0
-      return this.openPart(headers.toString('latin1', 0, end), at + end + HEADERS_END.length - before)
+      this.#headersLength = 0
+      return this.#openPart(headers.toString('latin1', 0, end), at + end + HEADERS_END.length - before)
     }
-    if (this.headersLength === headers.length) throw invalid('The request body has a part whose headers are too long.')
-    return this.chunk.length
+    if (this.#headersLength === headers.length) throw invalid('The request body has a part whose headers are too long.')
+    return this.#chunk.length
   }
 
-  private openPart (block: string, at: number): number {
+  #openPart (block: string, at: number): number {
     const part = partOf(block)
     if (part !== 'other') {
-      if (this.named) throw new GatewayError('duplicate_model')
-      this.named = true
-      if (part === 'model') {
-        this.inModel = true
-        this.text = ''
-      } else {
-        this.settled = true
-        this.model = null
+      if (this.#named) throw new GatewayError('duplicate_model')
+      this.#named = true
+      if (part === 'model file') this.model = null
+      else {
+        this.#inModel = true
+        this.#text = ''
       }
     }
-    // The empty line's CRLF may be meant as a delimiter's: a part without content,
-    // to RFC 2046 and Go, and the beginning of the content to python-multipart.
-    this.bare = 'part'
-    this.candidate = true
-    this.start = at
-    this.matched = CRLF.length
-    this.state = SEARCH
+    // RFC 2046 and Go read the empty line's CRLF as the beginning of a delimiter (a
+    // part without content). python-multipart reads it as the beginning of the content.
+    this.#bare = 'part'
+    this.#candidate = true
+    this.#start = at
+    this.#matched = CRLF.length
+    this.#state = SEARCH
     return at
   }
 
-  /** Behind the close delimiter: python-multipart and busboy end there, Go wants a whole line. */
-  private readPadding (from: number): number {
-    for (let at = from; at < this.chunk.length; at++) {
-      const byte = this.chunk[at]!
+  /** Behind the close delimiter: python-multipart and busboy stop there, Go wants a whole line. */
+  #readPadding (from: number): number {
+    for (let at = from; at < this.#chunk.length; at++) {
+      const byte = this.#chunk[at]!
       if (byte === CR || byte === LF) {
-        this.state = EPILOGUE
-        return this.chunk.length
+        this.#state = EPILOGUE
+        return this.#chunk.length
       }
       if (byte !== SPACE && byte !== TAB) throw invalid('The request body has text on the line of its closing boundary.')
     }
-    return this.chunk.length
+    return this.#chunk.length
   }
 
-  /** Content: kept where it is the model's name, as far as it is long enough to tell. */
-  private keep (bytes: Buffer, from: number, to: number): void {
+  /** Content: kept where it is the model's name, one byte further than the limit. */
+  #keep (bytes: Buffer, from: number, to: number): void {
     if (to <= from) return
-    if (this.preamble) this.checkPreamble(bytes.subarray(from, to))
-    if (!this.inModel) return
-    this.settled = true
-    const room = MODEL_LIMIT - this.text.length
-    if (room > 0) this.text += bytes.toString('latin1', from, Math.min(to, from + room))
+    if (this.#preamble) this.#checkPreamble(bytes.subarray(from, to))
+    if (!this.#inModel) return
+    const room = MODEL_LIMIT + 1 - this.#text.length
+    if (room > 0) this.#text += bytes.toString('latin1', from, Math.min(to, from + room))
   }
 
   /** python-multipart takes `--boundary` for the first delimiter in mid-line too. */
-  private checkPreamble (bytes: Buffer): void {
-    const dashed = this.delimiter.toString('latin1', CRLF.length)
-    const seam = this.text + bytes.toString('latin1', 0, dashed.length)
+  #checkPreamble (bytes: Buffer): void {
+    const dashed = this.#delimiter.toString('latin1', CRLF.length)
+    const seam = this.#text + bytes.toString('latin1', 0, dashed.length)
     if (seam.includes(dashed) || bytes.includes(dashed, 0, 'latin1')) throw invalid('The request body has its boundary in the preamble.')
-    this.text = (this.text + bytes.toString('latin1', Math.max(0, bytes.length - dashed.length))).slice(1 - dashed.length)
-  }
-
-  private hold (): void {
-    if (this.carry === undefined) {
-      this.emit(this.start)
-      this.carry = Buffer.from(this.chunk.subarray(this.start))
-    } else {
-      this.carry = Buffer.concat([this.carry, this.chunk])
-    }
-  }
-
-  private emit (to: number): void {
-    const { chunk, sent } = this
-    if (to > sent) this.out.push(sent === 0 && to === chunk.length ? chunk : chunk.subarray(sent, to))
-    this.sent = to
+    this.#text = (this.#text + bytes.toString('latin1', Math.max(0, bytes.length - dashed.length))).slice(1 - dashed.length)
   }
 }

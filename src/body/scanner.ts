@@ -1,37 +1,43 @@
+/** A change of a body: `removed` bytes from `position` on are replaced by `inserted`. */
+export interface BodyEdit {
+  readonly position: number
+  readonly removed: number
+  readonly inserted: Buffer
+}
+
 /**
- * Finds the model that a request body names, and puts the default in where it
- * names none, while the body streams through. Every other byte passes unchanged.
- * After a throw the scanner stays broken: every further call throws.
+ * Finds the model that a request body names, while the body arrives. It produces
+ * no output: when the body is complete it says which model is named, and where
+ * the default model has to be added. After an error every further call throws.
  */
 export interface ModelScanner {
   /**
-   * Feeds bytes of the body and returns the bytes to send on now, in order: views
-   * of the same memory wherever they are untouched. Holds back no more than it
-   * needs to decide (a few bytes; in multipart, one delimiter line), as a copy: the
-   * chunk's memory may be freed once what was returned has been used.
+   * Reads the next bytes of the body. Keeps no view of the chunk's memory.
    * @throws {GatewayError} `invalid_json`, `invalid_multipart`, `duplicate_model`
    */
-  write (chunk: Buffer): Buffer[]
+  write (chunk: Buffer): void
   /**
-   * The body is complete: returns what is still owed.
+   * The body is complete: `model`, `namedBy` and `edit` are final.
    * @throws {GatewayError} where the body is not whole
    */
-  end (): Buffer[]
+  end (): void
   /**
-   * True once no further insertion or replacement can follow, so that `delta` is
-   * final. The body can still turn out invalid, or name the model twice.
-   */
-  readonly settled: boolean
-  /** Bytes added so far against the input; negative where a short name replaces `null`. */
-  readonly delta: number
-  /**
-   * The model that the request will run on: the one named, or the default once it
-   * has been put in. Undefined while not known, and for good where neither exists;
-   * null for a named value that is not a string. A name of more than
-   * {@link MODEL_LIMIT} raw bytes is cut there.
+   * The model that the request will run on: the one named, or the default where
+   * it is added. Undefined where neither exists. Null where `model` is not a
+   * string, or is longer than {@link MODEL_LIMIT} raw bytes.
    */
   readonly model: string | null | undefined
+  /** The key that names the model in another way than `model` does (`models`, `preset`, …). */
+  readonly namedBy: string | undefined
+  /** The change that adds the default model. Undefined: the body goes upstream as it came. */
+  readonly edit: BodyEdit | undefined
 }
 
-/** Raw bytes kept of a model's name: ten times the longest id of the catalog. */
+/** Raw bytes of the longest model name that is read: ten times the longest id of the catalog. */
 export const MODEL_LIMIT = 1024
+
+/** The body with its edit, for a body in memory. */
+export function edited (body: Buffer, edit: BodyEdit | undefined): Buffer {
+  if (edit === undefined) return body
+  return Buffer.concat([body.subarray(0, edit.position), edit.inserted, body.subarray(edit.position + edit.removed)])
+}

@@ -2,78 +2,145 @@ import { randomUUID } from 'node:crypto'
 import { open, unlink, type FileHandle } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Readable, Writable } from 'node:stream'
+import { Readable } from 'node:stream'
+import { GatewayError } from '../errors.ts'
+import type { BodyEdit } from './scanner.ts'
 
 /** Bytes of one read. */
-const READ = 65536
+const READ_SIZE = 65536
 
-/**
- * A body on disk: for one too large to hold, of which nothing may be passed on
- * before all of it has been seen. The file has no name from the moment it is
- * open, so that not even a killed process leaves it behind.
- *
- * The file is this class's alone: Node's file streams would close it as they are
- * destroyed (`autoClose: false` does not keep them from it), while a FileHandle
- * waits with its close for reads under way, and afterwards refuses them. A bare
- * descriptor's number may be another client's body by then.
- */
-export class Spool {
-  readonly #file: Writable
-  #handle: FileHandle | undefined
-  #length = 0
+/** Where large bodies are stored, and how many bytes of them there are now. */
+export class SpoolSpace {
+  readonly #folder: string
+  readonly #limit: number
+  #files = 0
+  #bytes = 0
 
   /**
-   * @param onDrain more may be written
-   * @param onError the disk failed, for example is full
+   * @param folder undefined: the system's folder for temporary files
+   * @param limit bytes of all files together
    */
-  constructor (onDrain: () => void, onError: (error: Error) => void) {
-    this.#file = new Writable({
-      // Ended, it is still to be read.
-      autoDestroy: false,
-      construct: done => { this.#open().then(() => done(), done) },
-      write: (chunk: Buffer, _, done) => { this.#handle!.writeFile(chunk).then(() => done(), done) },
-      destroy: (error, done) => { Promise.resolve(this.#handle?.close()).then(() => done(error), done) }
-    })
-    this.#file.on('drain', onDrain)
-    this.#file.on('error', onError)
+  constructor (folder: string | undefined, limit: number) {
+    this.#folder = folder ?? tmpdir()
+    this.#limit = limit
+  }
+
+  /** Files that are open now. */
+  get files (): number { return this.#files }
+  /** Bytes in all of them. */
+  get bytes (): number { return this.#bytes }
+
+  /**
+   * Opens a file without a name: it is unlinked at once, so that a process that
+   * is killed leaves nothing behind.
+   * @throws GatewayError storage_full
+   */
+  async create (): Promise<Spool> {
+    const path = join(this.#folder, `model-gateway-${randomUUID()}`)
+    try {
+      const handle = await open(path, 'wx+', 0o600)
+      this.#files++
+      const spool = new Spool(handle, this)
+      await unlink(path)
+      return spool
+    } catch (cause) {
+      throw diskError(cause)
+    }
+  }
+
+  /** @throws GatewayError storage_full where the limit would be passed */
+  reserve (bytes: number): void {
+    if (this.#bytes + bytes > this.#limit) {
+      throw new GatewayError('storage_full', { message: 'The request bodies that are stored on disk have reached their limit.', headers: { 'retry-after': '1' } })
+    }
+    this.#bytes += bytes
+  }
+
+  /** A file of that many bytes was closed. */
+  release (bytes: number): void {
+    this.#files--
+    this.#bytes -= bytes
+  }
+}
+
+/**
+ * One body on disk. It uses its own FileHandle and no file stream: Node's file
+ * streams close the file when they are destroyed, with `autoClose: false` too,
+ * and by then the descriptor's number may belong to another file.
+ */
+export class Spool {
+  readonly #handle: FileHandle
+  readonly #space: SpoolSpace
+  #length = 0
+  #disposed = false
+
+  constructor (handle: FileHandle, space: SpoolSpace) {
+    this.#handle = handle
+    this.#space = space
   }
 
   /** Bytes written. */
   get length (): number { return this.#length }
 
-  /** False: wait for `onDrain` before the next. */
-  write (chunk: Buffer): boolean {
-    this.#length += chunk.length
-    return this.#file.write(chunk)
+  /** @throws GatewayError storage_full */
+  async append (chunks: readonly Buffer[]): Promise<void> {
+    const size = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+    if (size === 0) return
+    this.#space.reserve(size)
+    this.#length += size
+    const bytesWritten = await this.#write(chunks)
+    // A regular file takes less than it is given only where the disk is full.
+    if (bytesWritten !== size) throw diskError({ code: 'ENOSPC' })
   }
 
-  /** All is written; calls back when it can be read. */
-  end (done: () => void): void {
-    this.#file.end(done)
+  async #write (chunks: readonly Buffer[]): Promise<number> {
+    try {
+      return (await this.#handle.writev(chunks)).bytesWritten
+    } catch (cause) {
+      throw diskError(cause)
+    }
   }
 
-  /** The whole body, from its first byte; any number of times. */
-  read (): Readable {
-    return Readable.from(this.#chunks(), { objectMode: false })
+  /** The whole body with its edit, from the first byte. */
+  read (edit: BodyEdit | undefined): Readable {
+    return Readable.from(this.#edited(edit), { objectMode: false })
   }
 
-  /** Gives the disk space back. */
+  /** Gives the disk space back. A read that is under way ends first. */
   dispose (): void {
-    this.#file.destroy()
+    if (this.#disposed) return
+    this.#disposed = true
+    this.#space.release(this.#length)
+    this.#handle.close().catch(() => {})
   }
 
-  async #open (): Promise<void> {
-    const path = join(tmpdir(), `model-gateway-${randomUUID()}`)
-    this.#handle = await open(path, 'wx+', 0o600)
-    await unlink(path)
+  async * #edited (edit: BodyEdit | undefined): AsyncGenerator<Buffer> {
+    if (edit === undefined) return yield * this.#bytes(0, this.#length)
+    yield * this.#bytes(0, edit.position)
+    yield edit.inserted
+    yield * this.#bytes(edit.position + edit.removed, this.#length)
   }
 
-  async * #chunks (): AsyncGenerator<Buffer> {
-    for (let at = 0; at < this.#length;) {
-      const { bytesRead, buffer } = await this.#handle!.read(Buffer.allocUnsafe(READ), 0, READ, at)
+  async * #bytes (from: number, to: number): AsyncGenerator<Buffer> {
+    for (let at = from; at < to;) {
+      const { bytesRead, buffer } = await this.#handle.read(Buffer.allocUnsafe(READ_SIZE), 0, Math.min(READ_SIZE, to - at), at)
       if (bytesRead === 0) throw new Error('the file is shorter than what was written')
       at += bytesRead
       yield buffer.subarray(0, bytesRead)
     }
   }
+}
+
+function diskError (cause: unknown): GatewayError {
+  return new GatewayError('storage_full', { message: `The request body cannot be stored on disk${REASONS[(cause as NodeJS.ErrnoException).code ?? ''] ?? ''}.`, cause, headers: { 'retry-after': '5' } })
+}
+
+const REASONS: Record<string, string> = {
+  ENOSPC: ': the disk is full',
+  EDQUOT: ': the disk quota is used up',
+  EROFS: ': the disk is read-only',
+  EACCES: ': the folder cannot be written to',
+  ENOENT: ': the folder does not exist',
+  EMFILE: ': too many files are open',
+  ENFILE: ': too many files are open'
 }

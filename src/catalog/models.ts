@@ -25,7 +25,7 @@ const contextLength = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGE
 const createdAt = Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}\\.\\d{3}Z$', description: 'When the record was made (UTC).', examples: [DEFAULT_CREATED_AT] })
 
 /** The kind of a model. */
-export const ModelTypeSchema = Type.Union(MODEL_TYPES.map(type => Type.Literal(type)), { description: 'What the model is for.', examples: ['chat'] })
+export const ModelTypeSchema = Type.Union(MODEL_TYPES.map(type => Type.Literal(type)), { title: 'ModelType', description: 'What the model is for.', examples: ['chat'] })
 export type ModelType = Static<typeof ModelTypeSchema>
 
 const modalities = (description: string) => Type.Optional(Type.Array(Type.String({ pattern: '^[a-z][a-z0-9_-]{0,29}$' }), { minItems: 1, maxItems: 20, uniqueItems: true, description, examples: [['text', 'image']] }))
@@ -40,6 +40,7 @@ export const CapabilitiesSchema = Type.Object({
   structuredOutput: ability('Whether the model can be held to a JSON schema.')
 }, {
   additionalProperties: false,
+  title: 'Capabilities',
   description: 'What the model can do. What is not known is left out.',
   examples: [{ input: ['text', 'image'], output: ['text'], tools: true }]
 })
@@ -58,6 +59,7 @@ export const ModelSchema = Type.Object({
   createdAt: Type.Optional(createdAt)
 }, {
   additionalProperties: false,
+  title: 'Model',
   description: 'A model. Fields that are not known are left out.',
   examples: [{ id: 'gemini-1.5-flash', name: 'Gemini 1.5 Flash', description: 'Fast and efficient for most tasks', type: 'chat', contextLength: 1048576, createdAt: DEFAULT_CREATED_AT }]
 })
@@ -68,13 +70,14 @@ export type Model = Static<typeof ModelSchema>
 export type CuratedModel = Model & { isActive: boolean }
 
 /** An item of the list: a chat model. */
-export const ChatItemSchema = Type.Object({ id, name, description, contextLength }, { additionalProperties: false, title: 'ChatModelItem' })
+export const ChatItemSchema = Type.Object({ id, name, description, contextLength }, { additionalProperties: false, title: 'ChatModel' })
 
 /** An item of the list: an image or speech model. */
-export const MediaItemSchema = Type.Object({ id, name, description, provider: Type.Optional(provider) }, { additionalProperties: false, title: 'MediaModelItem' })
+export const MediaItemSchema = Type.Object({ id, name, description, provider: Type.Optional(provider) }, { additionalProperties: false, title: 'MediaModel' })
 
 /** `GET /v1/models`: exactly what the frontend's dropdowns read. */
 export const ModelListSchema = Type.Array(Type.Union([ChatItemSchema, MediaItemSchema]), {
+  title: 'ModelList',
   description: 'Chat models first, then image, then speech models.',
   examples: [[
     { id: 'gemini-1.5-flash', name: 'Gemini 1.5 Flash', description: 'Fast and efficient for most tasks', contextLength: 1048576 },
@@ -96,6 +99,7 @@ export const OpenAIModelSchema = Type.Object({
   max_model_len: Type.Optional(contextLength)
 }, {
   additionalProperties: false,
+  title: 'OpenAIModel',
   examples: [{ id: 'gemini-1.5-flash', object: 'model', created: 1746057600, owned_by: 'model-gateway', name: 'Gemini 1.5 Flash', description: 'Fast and efficient for most tasks', context_length: 1048576, max_model_len: 1048576 }]
 })
 /** A model as OpenAI clients read it. */
@@ -105,7 +109,7 @@ export type OpenAIModel = Static<typeof OpenAIModelSchema>
 export const OpenAIModelListSchema = Type.Object({
   object: Type.Literal('list'),
   data: Type.Array(OpenAIModelSchema)
-}, { additionalProperties: false })
+}, { additionalProperties: false, title: 'OpenAIModelList' })
 /** The list as `GET /openai/v1/models` sends it. */
 export type OpenAIModelList = Static<typeof OpenAIModelListSchema>
 

@@ -1,45 +1,53 @@
+import { randomUUID } from 'node:crypto'
 import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { GatewayError, type ErrorCode } from '../errors.ts'
+import { currentAnswer } from './connection-turns.ts'
 
-/** The bytes of an error answer that closes its connection, for where no ServerResponse is to be had. */
-export function rawErrorAnswer (error: GatewayError): string {
-  const body = JSON.stringify(error.toBody())
-  const headers = Object.entries(error.headers).map(([name, value]) => `${name}: ${value}\r\n`).join('')
-  return `HTTP/1.1 ${error.statusCode} ${STATUS_CODES[error.statusCode]}\r\n` +
-    'content-type: application/json; charset=utf-8\r\n' +
-    `content-length: ${Buffer.byteLength(body)}\r\n` +
-    `date: ${new Date().toUTCString()}\r\n` +
-    `${headers}connection: close\r\n\r\n${body}`
+/** The headers that every API answer has, for those that Fastify does not send. */
+export function commonHeaders (): Record<string, string> {
+  return { 'x-content-type-options': 'nosniff', 'x-request-id': randomUUID() }
 }
 
-// Node's parser and time limits; anything else that it reports is a malformed request.
+/** The bytes of an error answer that closes its connection, for where there is no ServerResponse. */
+export function rawErrorAnswer (error: GatewayError): string {
+  const body = JSON.stringify(error.toBody())
+  const headers: Record<string, string | number> = {
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': Buffer.byteLength(body),
+    date: new Date().toUTCString(),
+    ...commonHeaders(),
+    ...error.headers,
+    connection: 'close'
+  }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join('')
+  return `HTTP/1.1 ${error.statusCode} ${STATUS_CODES[error.statusCode]}\r\n${lines}\r\n${body}`
+}
+
+// Errors of Node's parser and time limits. Any other is a malformed request.
 const CODES: Record<string, ErrorCode> = {
   HPE_HEADER_OVERFLOW: 'headers_too_large',
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 'body_too_large',
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout'
 }
 
-type HttpSocket = Duplex & { _httpMessage?: { _headerSent: boolean } | null, destroySoon? (): void }
+/** What Node's HTTP parser refused, as an error of the one shape. Undefined: the connection broke, and nobody is to be answered. */
+export function parserError (error: Error & { code?: string }): GatewayError | undefined {
+  if (error.code === 'ECONNRESET') return undefined
+  return new GatewayError(CODES[error.code ?? ''] ?? 'bad_request', { cause: error })
+}
 
 /**
- * Answers what Node's HTTP parser refused, then closes. Nothing is written where
- * an answer is already on its way (Node's own rule for its default handler):
- * it would land in the middle of that one's body.
+ * Answers on a bare connection, then closes it. Where an answer has begun nothing
+ * is written: it would be read as a part of that one's body.
  */
-export function answerClientError (error: Error & { code?: string }, socket: HttpSocket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable || socket._httpMessage?._headerSent === true) {
+export function answerOnSocket (error: GatewayError, socket: Duplex): void {
+  socket.on('error', () => socket.destroy())
+  if (!socket.writable || currentAnswer(socket)?.headersSent === true) {
     socket.destroy()
     return
   }
-  socket.write(rawErrorAnswer(new GatewayError(CODES[error.code ?? ''] ?? 'bad_request', { cause: error })))
-  socket.destroySoon?.()
-}
-
-/** Answers on a bare socket (`connect` event), then closes. */
-export function answerOnSocket (error: GatewayError, socket: HttpSocket): void {
-  socket.on('error', () => socket.destroy())
-  // Pipelined behind an answer that is under way: it would land in that one's body.
-  if (socket._httpMessage?._headerSent === true) socket.destroy()
-  else socket.end(rawErrorAnswer(error))
+  socket.write(rawErrorAnswer(error))
+  ;(socket as Socket).destroySoon()
 }

@@ -1,37 +1,41 @@
 import type { TSchema } from '@sinclair/typebox'
+import { nameSchemas, type Components } from './components.ts'
 import { describeEndpoints, type DescribedEndpoint, type OpenApiPart } from './inference-paths.ts'
 
-interface Operation { responses?: Record<string, Response> }
-interface Response { content?: Record<string, { schema?: { $id?: string, $ref?: string, title?: string }, example?: unknown, examples?: unknown }> }
+type Operation = { responses?: Record<string, { content?: Record<string, { schema?: { $ref?: string } }> }> }
+type Paths = Record<string, Record<string, Operation>>
 interface Document {
-  paths?: Record<string, Record<string, Operation>>
+  paths?: object
   components?: { schemas?: object, responses?: object }
 }
 
 /**
- * The routes' own document made whole: with the proxied endpoints, and with one
- * error schema that every operation refers to.
+ * The routes' own document made whole: with the proxied endpoints, with every
+ * titled schema as a component, and with one error answer that every operation
+ * refers to.
  */
 export function completeDocument (document: object, endpoints: readonly DescribedEndpoint[], errorSchema: TSchema): OpenApiPart {
-  const { paths: own = {}, components, ...rest } = document as Document
+  const { paths: own, components, ...rest } = document as Document
   const described = describeEndpoints(endpoints)
-  const paths = { ...own, ...described.paths } as NonNullable<Document['paths']>
-  const { $id: errorName = 'Error', ...errorBody } = errorSchema
-  const error = { schema: { $ref: `#/components/schemas/${errorName}` } }
+  const schemas: Components = {}
+  const { $id, ...plainError } = errorSchema
+  const error = { schema: nameSchemas(plainError, schemas) as { $ref: string } }
+  const paths = nameSchemas({ ...own, ...described.paths }, schemas) as Paths
   for (const operation of Object.values(paths).flatMap(path => Object.values(path))) {
     for (const { content = {} } of Object.values(operation.responses ?? {})) {
       for (const [type, { schema }] of Object.entries(content)) {
-        if (schema?.title === errorSchema.title) content[type] = error
+        // Without the schema's example: it is the error of one route only.
+        if (schema?.$ref === error.schema.$ref) content[type] = error
       }
     }
-    operation.responses = { ...operation.responses, default: { $ref: '#/components/responses/Error' } as Response }
+    operation.responses = { ...operation.responses, default: { $ref: '#/components/responses/Error' } as object }
   }
   return {
     ...rest,
     paths,
     components: {
       ...components,
-      schemas: { ...components?.schemas, ...described.schemas, [errorName]: errorBody },
+      schemas: { ...components?.schemas, ...described.schemas, ...schemas },
       responses: { ...components?.responses, Error: { description: errorSchema.description, content: { 'application/json': error } } }
     }
   }

@@ -2,17 +2,17 @@ import { Type, type TObject, type TProperties, type TSchema } from '@sinclair/ty
 
 /** What the document needs to know of a proxied route. */
 export interface DescribedEndpoint {
+  /** Below `/v1`, as a Fastify pattern. */
   readonly path: string
   readonly methods: readonly string[]
-  readonly body: 'json' | 'multipart' | 'none'
   readonly modelType?: 'chat' | 'image' | 'speech'
 }
 
 /** A part of an OpenAPI document. */
 export type OpenApiPart = Record<string, unknown>
 
-// The gateway validates no proxied body: the inference service has the last
-// word. So every schema is open, and describes what clients commonly send.
+// The gateway does not validate a proxied body: the inference service does. So
+// every schema is open, and describes what clients commonly send.
 const open = <T extends TProperties>(properties: T, options = {}): TObject<T> => Type.Object(properties, { additionalProperties: true, ...options })
 const anything = Type.Optional(Type.Unknown())
 const text = (description: string, options = {}) => Type.String({ description, ...options })
@@ -25,16 +25,16 @@ const o = Type.Optional
 // The docs page sends a form's field with a made-up value, unless its example is empty.
 const blank = { examples: [''] }
 
-function modelField ({ modelType, body }: DescribedEndpoint): TSchema {
-  if (modelType === undefined) return Type.String({ description: 'Which model. This route has no default.' })
+function modelField ({ modelType }: DescribedEndpoint, isForm: boolean): TSchema {
+  if (modelType === undefined) return Type.String({ description: 'The model. This route has no default.' })
   const fallback = `the default ${modelType} model (\`DEFAULT_${modelType.toUpperCase()}_MODEL\`)`
-  return Type.Optional(body === 'multipart'
-    ? text(`Which model. Absent: ${fallback}.`, blank)
-    : Type.Union([Type.String(), Type.Null()], { description: `Which model. Absent, null or empty: ${fallback}.` }))
+  return Type.Optional(isForm
+    ? text(`The model. Absent: ${fallback}.`, blank)
+    : Type.Union([Type.String(), Type.Null()], { description: `The model. Absent, null or empty: ${fallback}.` }))
 }
 
 const Message = open({
-  role: text('Who speaks.', { examples: ['user'] }),
+  role: text('The role of the author.', { examples: ['user'] }),
   content: o(Type.Union([
     Type.String(),
     Type.Array(open({ type: text('Such as `text` or `image_url`.'), text: o(Type.String()) })),
@@ -44,20 +44,20 @@ const Message = open({
 
 const usage = o(open({ prompt_tokens: o(Type.Integer()), completion_tokens: o(Type.Integer()), total_tokens: o(Type.Integer()) }))
 const sampling = {
-  temperature: o(number('How much chance is in the choice of tokens.', { minimum: 0, maximum: 2 })),
-  top_p: o(number('Draws only from the likeliest tokens that add up to this share.', { minimum: 0, maximum: 1 })),
-  stream: o(flag('Answers token by token, as server-sent events that end in `data: [DONE]`.'))
+  temperature: o(number('Sampling temperature.', { minimum: 0, maximum: 2 })),
+  top_p: o(number('Nucleus sampling: only the most likely tokens whose probabilities add up to this are sampled.', { minimum: 0, maximum: 1 })),
+  stream: o(flag('Stream the answer as server-sent events that end with `data: [DONE]`.'))
 }
 const writing = {
   ...sampling,
-  max_tokens: o(integer('Most tokens of the answer.')),
-  stop: o(Type.Union([Type.String(), Type.Array(Type.String()), Type.Null()], { description: 'Where the answer ends.' })),
-  seed: o(Type.Integer({ description: 'Makes answers repeatable. Passed on digit by digit, also beyond 2^53.' })),
-  stream_options: o(open({ include_usage: o(flag('Sends the usage in a last event.')) }))
+  max_tokens: o(integer('Maximum number of tokens in the answer.')),
+  stop: o(Type.Union([Type.String(), Type.Array(Type.String()), Type.Null()], { description: 'Sequences at which the answer stops.' })),
+  seed: o(Type.Integer({ description: 'Seed for repeatable answers. Passed on unchanged, above 2^53 too.' })),
+  stream_options: o(open({ include_usage: o(flag('Send the token usage in a last event.')) }))
 }
 const picture = {
-  n: o(integer('How many images.', { maximum: 10 })),
-  size: o(text('Width by height in pixels, such as `1024x1024`.', blank)),
+  n: o(integer('Number of images.', { maximum: 10 })),
+  size: o(text('Width and height in pixels, such as `1024x1024`.', blank)),
   response_format: o(text('`b64_json` or `url`.', blank))
 }
 
@@ -73,17 +73,22 @@ const Images = open({
   created: Type.Integer(),
   data: Type.Array(open({ b64_json: o(text('The image, base64.')), url: o(Type.String()), revised_prompt: o(Type.String()) }))
 })
-const Transcription = open({ text: text('What was said.') })
+const Transcription = open({ text: text('The transcript.') })
 const Answer = open({})
 
 interface Example { summary: string, value: unknown }
+
+const JSON_TYPE = 'application/json'
+const FORM = 'multipart/form-data'
 
 interface Description {
   operationId: string
   summary: string
   description?: string
-  /** The fields of the body, but `model`. */
-  fields: TProperties
+  /** Media types of the body. Default: JSON. */
+  bodies?: readonly string[]
+  /** The fields of the body, without `model`. Absent: the operation has no body. */
+  fields?: TProperties
   /** Bodies to try. They name no model, so that they run on any inference service. */
   examples?: Record<string, Example>
   /** Schema name and schema of the answer, or the media type of one that is not JSON. */
@@ -91,112 +96,141 @@ interface Description {
   streams?: boolean
 }
 
+/** Parameters of paths, by name. */
+const PARAMETERS: Record<string, string> = { id: 'The id of the response.' }
+
+/** By method and path. */
 const DESCRIPTIONS: Record<string, Description> = {
-  'chat/completions': {
+  'POST chat/completions': {
     operationId: 'createChatCompletion',
     summary: 'Chat',
-    description: 'Answers a conversation. The body reaches the inference service byte for byte; only a missing `model` is put in.',
+    description: 'Answers a conversation. The body reaches the inference service byte for byte; only a missing `model` is added.',
     fields: {
       messages: Type.Array(Message, { description: 'The conversation so far.' }),
       ...writing,
-      max_completion_tokens: o(integer('Most tokens of the answer, those spent on thinking included.')),
-      tools: o(Type.Array(open({}), { description: 'Functions that the model may ask to have called.' })),
+      max_completion_tokens: o(integer('Maximum number of tokens in the answer, with those of its reasoning.')),
+      tools: o(Type.Array(open({}), { description: 'Functions that the model may call.' })),
       tool_choice: anything,
-      response_format: o(open({}, { description: 'The form of the answer, such as a JSON schema.' }))
+      response_format: o(open({}, { description: 'Format of the answer, such as a JSON schema.' }))
     },
     examples: {
-      plain: { summary: 'In one piece', value: { messages: [{ role: 'user', content: 'Say hello.' }] } },
-      streamed: { summary: 'Token by token', value: { stream: true, messages: [{ role: 'system', content: 'You are brief.' }, { role: 'user', content: 'Say hello.' }] } }
+      plain: { summary: 'Not streamed', value: { messages: [{ role: 'user', content: 'Say hello.' }] } },
+      streamed: { summary: 'Streamed', value: { stream: true, messages: [{ role: 'system', content: 'You are brief.' }, { role: 'user', content: 'Say hello.' }] } }
     },
     answer: ['ChatCompletion', Completion],
     streams: true
   },
-  completions: {
+  'POST completions': {
     operationId: 'createCompletion',
     summary: 'Complete a text',
     fields: {
-      prompt: Type.Union([Type.String(), Type.Array(Type.Unknown())], { description: 'The text to go on with.' }),
+      prompt: Type.Union([Type.String(), Type.Array(Type.Unknown())], { description: 'The text to complete.' }),
       ...writing
     },
-    examples: { plain: { summary: 'In one piece', value: { prompt: 'Once upon a time', max_tokens: 32 } } },
+    examples: { plain: { summary: 'Not streamed', value: { prompt: 'Once upon a time', max_tokens: 32 } } },
     answer: ['ChatCompletion', Completion],
     streams: true
   },
-  responses: {
+  'POST responses': {
     operationId: 'createResponse',
-    summary: 'Respond',
-    description: 'The Responses API, where the inference service has it.',
+    summary: 'Create a response',
+    description: 'The Responses API, where the inference service supports it.',
     fields: {
       input: Type.Union([Type.String(), Type.Array(open({}))], { description: 'A text, or a list of items.' }),
-      instructions: o(Type.Union([Type.String(), Type.Null()], { description: 'What holds for the whole conversation.' })),
-      max_output_tokens: o(integer('Most tokens of the answer.')),
+      instructions: o(Type.Union([Type.String(), Type.Null()], { description: 'Instructions for the whole conversation.' })),
+      max_output_tokens: o(integer('Maximum number of tokens in the answer.')),
       ...sampling
     },
-    examples: { plain: { summary: 'In one piece', value: { input: 'Say hello.' } } },
+    examples: { plain: { summary: 'Not streamed', value: { input: 'Say hello.' } } },
     answer: ['Answer', Answer],
     streams: true
   },
-  'images/generations': {
+  'GET responses/:id': { operationId: 'getResponse', summary: 'Get a response', answer: ['Answer', Answer], streams: true },
+  'DELETE responses/:id': { operationId: 'deleteResponse', summary: 'Delete a response', answer: ['Answer', Answer] },
+  'POST responses/:id/cancel': { operationId: 'cancelResponse', summary: 'Cancel a response that runs in the background', answer: ['Answer', Answer] },
+  'GET responses/:id/input_items': { operationId: 'listInputItems', summary: 'List the input of a response', answer: ['Answer', Answer] },
+  'POST messages': {
+    operationId: 'createMessage',
+    summary: 'Chat, by Anthropic\'s API',
+    description: 'The Messages API, where the inference service supports it. The gateway\'s own errors have the shape of that API here.',
+    fields: { messages: Type.Array(Message, { description: 'The conversation so far.' }), max_tokens: integer('Maximum number of tokens in the answer.'), system: anything, ...sampling },
+    examples: { plain: { summary: 'Not streamed', value: { max_tokens: 64, messages: [{ role: 'user', content: 'Say hello.' }] } } },
+    answer: ['Answer', Answer],
+    streams: true
+  },
+  'POST messages/count_tokens': {
+    operationId: 'countMessageTokens',
+    summary: 'Count the tokens of a message, by Anthropic\'s API',
+    fields: { messages: Type.Array(Message, { description: 'The conversation so far.' }), system: anything },
+    examples: { plain: { summary: 'One message', value: { messages: [{ role: 'user', content: 'Say hello.' }] } } },
+    answer: ['Answer', Answer]
+  },
+  'POST images/generations': {
     operationId: 'createImage',
-    summary: 'Make an image',
-    fields: { prompt: text('What to draw.'), negative_prompt: o(text('What to leave out, where the service knows it.')), ...picture },
+    summary: 'Generate images',
+    fields: { prompt: text('Description of the image.'), negative_prompt: o(text('What the image must not show, where the service supports it.')), ...picture },
     examples: { plain: { summary: 'One image', value: { prompt: 'A lighthouse at dawn', response_format: 'b64_json' } } },
     answer: ['Images', Images]
   },
-  'images/edits': {
+  'POST images/edits': {
     operationId: 'createImageEdit',
     summary: 'Edit an image',
-    fields: { image: file('The image.'), mask: o(file('An image whose transparent places are drawn anew.')), prompt: text('What to draw.'), ...picture },
+    description: 'As a form with files, or as JSON with image URLs.',
+    bodies: [FORM, JSON_TYPE],
+    fields: { image: file('The image.'), mask: o(file('An image: where it is transparent, the picture is edited.')), prompt: text('Description of the image.'), ...picture },
     answer: ['Images', Images]
   },
-  'images/variations': {
+  'POST images/variations': {
     operationId: 'createImageVariation',
-    summary: 'Vary an image',
+    summary: 'Create variations of an image',
+    bodies: [FORM],
     fields: { image: file('The image.'), ...picture },
     answer: ['Images', Images]
   },
-  'audio/speech': {
+  'POST audio/speech': {
     operationId: 'createSpeech',
-    summary: 'Speak a text',
+    summary: 'Convert text to speech',
     fields: {
-      input: text('What to say.'),
-      voice: o(text('Whose voice.')),
+      input: text('The text to speak.'),
+      voice: o(text('The voice.')),
       response_format: o(text('Such as `mp3`, `wav` or `opus`.')),
-      speed: o(number('1 is the usual speed.'))
+      speed: o(number('Speed; 1 is normal.'))
     },
     examples: { plain: { summary: 'As a WAV file', value: { input: 'Hello.', voice: 'alloy', response_format: 'wav' } } },
     answer: 'audio/*'
   },
-  'audio/transcriptions': {
+  'POST audio/transcriptions': {
     operationId: 'createTranscription',
-    summary: 'Write down what is said',
-    fields: { file: file('The recording.'), language: o(text('The language that is spoken, as ISO 639-1.', blank)), prompt: o(text('What was said before.', blank)), response_format: o(text('Such as `json`, `text` or `srt`.', blank)) },
+    summary: 'Transcribe a recording',
+    bodies: [FORM],
+    fields: { file: file('The recording.'), language: o(text('The spoken language, as ISO 639-1.', blank)), prompt: o(text('Text that comes before the recording.', blank)), response_format: o(text('Such as `json`, `text` or `srt`.', blank)) },
     answer: ['Transcription', Transcription]
   },
-  'audio/translations': {
+  'POST audio/translations': {
     operationId: 'createTranslation',
-    summary: 'Write down in English what is said',
-    fields: { file: file('The recording.'), prompt: o(text('What was said before, in English.', blank)), response_format: o(text('Such as `json`, `text` or `srt`.', blank)) },
+    summary: 'Transcribe a recording into English',
+    bodies: [FORM],
+    fields: { file: file('The recording.'), prompt: o(text('Text that comes before the recording, in English.', blank)), response_format: o(text('Such as `json`, `text` or `srt`.', blank)) },
     answer: ['Transcription', Transcription]
   },
-  embeddings: {
+  'POST embeddings': {
     operationId: 'createEmbedding',
-    summary: 'Embed texts',
+    summary: 'Create embeddings',
     fields: { input: Type.Union([Type.String(), Type.Array(Type.Unknown())], { description: 'One text, or several.' }), encoding_format: o(text('`float` or `base64`.')), dimensions: o(integer('Length of each vector.')) },
     examples: { plain: { summary: 'Two texts', value: { input: ['a cat', 'a dog'] } } },
     answer: ['Answer', Answer]
   },
-  moderations: {
+  'POST moderations': {
     operationId: 'createModeration',
-    summary: 'Classify texts as harmful or not',
+    summary: 'Check texts for harmful content',
     fields: { input: Type.Union([Type.String(), Type.Array(Type.Unknown())], { description: 'One text, or several.' }) },
     examples: { plain: { summary: 'One text', value: { input: 'Hello.' } } },
     answer: ['Answer', Answer]
   },
-  rerank: {
+  'POST rerank': {
     operationId: 'rerank',
-    summary: 'Order documents by how well they answer a query',
-    fields: { query: text('The query.'), documents: Type.Array(Type.Unknown(), { description: 'The documents.' }), top_n: o(integer('How many to return.')) },
+    summary: 'Rank documents by relevance to a query',
+    fields: { query: text('The query.'), documents: Type.Array(Type.Unknown(), { description: 'The documents.' }), top_n: o(integer('Number of documents to return.')) },
     examples: { plain: { summary: 'Two documents', value: { query: 'Who barks?', documents: ['Dogs bark.', 'Cats meow.'] } } },
     answer: ['Answer', Answer]
   }
@@ -212,52 +246,75 @@ const pascal = (path: string) => path.split(/[^A-Za-z0-9]+/).map(capital).join('
  * The proxied endpoints as OpenAPI: real paths below `/v1` and `/openai/v1`, and
  * the schemas that they share.
  */
-export function describeEndpoints (endpoints: readonly DescribedEndpoint[]): { paths: Record<string, OpenApiPart>, schemas: Record<string, TSchema> } {
-  const paths: Record<string, OpenApiPart> = {}
+export function describeEndpoints (endpoints: readonly DescribedEndpoint[]): { paths: Record<string, Record<string, OpenApiPart>>, schemas: Record<string, TSchema> } {
+  const paths: Record<string, Record<string, OpenApiPart>> = {}
   const schemas: Record<string, TSchema> = {}
   for (const endpoint of endpoints) {
-    const description = DESCRIPTIONS[endpoint.path]
-    if (description !== undefined) {
-      schemas[requestName(description)] = open({ ...description.fields, model: modelField(endpoint) })
-      if (typeof description.answer !== 'string') schemas[description.answer[0]] = description.answer[1]
-    }
-    for (const [prefix, tag] of [['/v1', 'inference'], ['/openai/v1', 'openai']] as const) {
-      paths[`${prefix}/${endpoint.path}`] = Object.fromEntries(endpoint.methods.map(method => [
-        method.toLowerCase(),
-        description === undefined ? describeExtra(endpoint, method, tag) : describe(description, endpoint, tag)
-      ]))
+    for (const method of endpoint.methods) {
+      const description = DESCRIPTIONS[`${method} ${endpoint.path}`]
+      if (description !== undefined) Object.assign(schemas, schemasOf(description, endpoint))
+      for (const [prefix, tag] of [['/v1', 'inference'], ['/openai/v1', 'openai']] as const) {
+        const path = `${prefix}/${openApiPath(endpoint.path)}`
+        paths[path] = {
+          ...paths[path],
+          [method.toLowerCase()]: {
+            ...parametersOf(endpoint.path),
+            ...(description === undefined ? describeExtra(endpoint, method, tag) : describe(description, tag))
+          }
+        }
+      }
     }
   }
   return { paths, schemas }
 }
 
+function schemasOf (description: Description, endpoint: DescribedEndpoint): Record<string, TSchema> {
+  const { fields, answer } = description
+  return {
+    ...(fields !== undefined && { [requestName(description)]: open({ ...fields, model: modelField(endpoint, bodiesOf(description)[0] === FORM) }) }),
+    ...(typeof answer !== 'string' && { [answer[0]]: answer[1] })
+  }
+}
+
+/** `responses/:id` → `responses/{id}`, `files/*` → `files/{path}`; an operator's `a::b` is `a:b`. */
+function openApiPath (pattern: string): string {
+  return pattern.replace(/(^|\/):(\w+)/g, '$1{$2}').replace(/\*$/, '{path}').replaceAll('::', ':')
+}
+
+function parametersOf (pattern: string): OpenApiPart {
+  const names = [...openApiPath(pattern).matchAll(/\{(\w+)\}/g)].map(([, name]) => name!)
+  if (names.length === 0) return {}
+  return { parameters: names.map(name => ({ name, in: 'path', required: true, description: PARAMETERS[name] ?? 'The rest of the path; it may hold slashes.', schema: { type: 'string' } })) }
+}
+
+const bodiesOf = ({ bodies = [JSON_TYPE] }: Description) => bodies
 const requestName = ({ operationId }: Description) => `${capital(operationId)}Request`
-/** Operation ids are unique in a document; the SDKs' base URL repeats every route. */
+/** Operation ids are unique in a document. The SDKs' base URL has every route again. */
 const idBelow = (tag: string, id: string) => tag === 'openai' ? `${id}OpenAI` : id
 
-function describe (description: Description, endpoint: DescribedEndpoint, tag: string): OpenApiPart {
-  const { operationId, summary, examples, answer, streams } = description
-  const mediaType = endpoint.body === 'multipart' ? 'multipart/form-data' : 'application/json'
+function describe (description: Description, tag: string): OpenApiPart {
+  const { operationId, summary, examples, answer, streams, fields } = description
   const content: OpenApiPart = typeof answer === 'string'
     ? { [answer]: { schema: { type: 'string', format: 'binary' } } }
-    : { 'application/json': { schema: schemaRef(answer[0]) } }
-  if (streams) content['text/event-stream'] = { schema: { type: 'string', description: 'Events; the last one is `data: [DONE]`. A stream that breaks ends in an event with an `error`, and without it.' } }
+    : { [JSON_TYPE]: { schema: schemaRef(answer[0]) } }
+  if (streams) content['text/event-stream'] = { schema: { type: 'string', description: 'Server-sent events. The last one is `data: [DONE]`. A broken stream ends with an event that has an `error`, and without `[DONE]`.' } }
+  const body = { schema: schemaRef(requestName(description)), ...(examples === undefined ? {} : { examples }) }
   return {
     operationId: idBelow(tag, operationId),
     tags: [tag],
     summary,
     ...(description.description === undefined ? {} : { description: description.description }),
-    requestBody: { required: true, content: { [mediaType]: { schema: schemaRef(requestName(description)), ...(examples === undefined ? {} : { examples }) } } },
-    responses: { 200: { description: 'What the inference service answers.', content } }
+    ...(fields !== undefined && { requestBody: { required: true, content: Object.fromEntries(bodiesOf(description).map(type => [type, body])) } }),
+    responses: { 200: { description: 'The answer of the inference service.', content } }
   }
 }
 
 function describeExtra ({ path }: DescribedEndpoint, method: string, tag: string): OpenApiPart {
   return {
-    operationId: idBelow(tag, method.toLowerCase() + pascal(path)),
+    operationId: idBelow(tag, method.toLowerCase() + pascal(path.replace('*', 'path'))),
     tags: [tag],
-    summary: `Passed on to the inference service's ${path}`,
-    ...(method === 'GET' ? {} : { requestBody: { content: { '*/*': { schema: {} } } } }),
-    responses: { 200: { description: 'What the inference service answers.' } }
+    summary: `Passed on to the inference service's ${openApiPath(path)}`,
+    ...(method === 'GET' || method === 'DELETE' ? {} : { requestBody: { content: { '*/*': { schema: {} } } } }),
+    responses: { 200: { description: 'The answer of the inference service.' } }
   }
 }

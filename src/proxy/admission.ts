@@ -1,82 +1,93 @@
 import { GatewayError } from '../errors.ts'
 
-/** The cap on requests in flight, and the queue before it. */
+/** The caps on requests, and how long one may wait. */
 export interface AdmissionSettings {
+  /** Requests at the inference service at the same time. */
   readonly maxConcurrent: number
+  /** Requests beyond these that may be under way: they arrive, or wait for a slot. */
   readonly maxQueued: number
-  /** Milliseconds a request may wait for its turn. */
+  /** Milliseconds that a request may wait for a slot. */
   readonly queueTimeout: number
 }
 
-interface Waiter {
-  readonly admit: () => void
-  readonly refuse: (error: GatewayError) => void
-  readonly timer: NodeJS.Timeout
-}
-
-/** Seconds a refused client is asked to wait before it tries again. */
+/** Seconds after which a refused client may try again. */
 const RETRY_AFTER = '1'
 
-/**
- * The error of a request past the cap. `x-should-retry` tells the OpenAI SDKs
- * that nothing was run, so that a retry costs nothing.
- */
+/** `x-should-retry` tells the OpenAI SDKs that nothing was run, so that a retry costs nothing. */
 function overloaded (message: string): GatewayError {
   return new GatewayError('overloaded', { message, headers: { 'retry-after': RETRY_AFTER, 'x-should-retry': 'true' } })
 }
 
-/** A cap on requests in flight, and a bounded, timed, first-in-first-out queue before it. */
+/**
+ * A cap on requests under way, and within it a cap on requests at the inference
+ * service with a first-in-first-out, timed queue before it.
+ */
 export class Admission {
   readonly #settings: AdmissionSettings
-  // A Set keeps insertion order and removes from the middle in constant time.
-  readonly #queue = new Set<Waiter>()
+  // A Set keeps the order of insertion and removes from the middle in constant time.
+  readonly #waiting = new Set<() => void>()
+  #underWay = 0
   #inFlight = 0
 
   constructor (settings: AdmissionSettings) {
     this.#settings = settings
   }
 
+  /** Requests between {@link enter} and {@link leave}. */
+  get underWay (): number { return this.#underWay }
+  /** Requests that hold a slot. */
   get inFlight (): number { return this.#inFlight }
-  get queued (): number { return this.#queue.size }
+  /** Requests that wait for a slot. */
+  get queued (): number { return this.#waiting.size }
 
   /**
-   * Calls `admit` at once or when a slot is free, or `refuse` when the queue is
-   * full or the wait too long; exactly one of them, once. Returns a function
-   * that leaves the queue, or undefined where the request did not queue.
-   * Each `admit` owes one {@link release}.
+   * A request arrives. Owes one {@link leave}.
+   * @throws GatewayError overloaded, before the body is read
    */
-  enter (admit: () => void, refuse: (error: GatewayError) => void): (() => void) | undefined {
-    const { maxConcurrent, maxQueued, queueTimeout } = this.#settings
-    if (this.#inFlight < maxConcurrent) {
+  enter (): void {
+    const { maxConcurrent, maxQueued } = this.#settings
+    if (this.#underWay >= maxConcurrent + maxQueued) {
+      throw overloaded('The gateway is at its limit of concurrent requests, and its queue is full.')
+    }
+    this.#underWay++
+  }
+
+  /** The request is over. */
+  leave (): void {
+    this.#underWay--
+  }
+
+  /**
+   * Waits for a slot. Owes one {@link release}.
+   * @throws GatewayError overloaded after the queue's time limit; the signal's reason where it aborts
+   */
+  async acquire (signal: AbortSignal): Promise<void> {
+    if (this.#inFlight < this.#settings.maxConcurrent) {
       this.#inFlight++
-      admit()
       return
     }
-    if (this.#queue.size >= maxQueued) {
-      refuse(overloaded('The gateway is at its limit of concurrent requests, and its queue is full.'))
-      return
-    }
-    const timer = setTimeout(() => {
-      this.#queue.delete(waiter)
-      refuse(overloaded('The gateway is at its limit of concurrent requests; none ended in time.'))
-    }, queueTimeout)
-    const waiter: Waiter = { admit, refuse, timer }
-    this.#queue.add(waiter)
-    return () => {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const onAbort = () => reject(signal.reason)
+    const timer = setTimeout(() => reject(overloaded('The gateway is at its limit of concurrent requests; none ended in time.')), this.#settings.queueTimeout)
+    signal.addEventListener('abort', onAbort)
+    this.#waiting.add(resolve)
+    try {
+      await promise
+    } finally {
+      this.#waiting.delete(resolve)
       clearTimeout(timer)
-      this.#queue.delete(waiter)
+      signal.removeEventListener('abort', onAbort)
     }
   }
 
-  /** Gives a slot back; the longest waiting request takes it. */
+  /** Gives a slot back. The request that has waited longest takes it. */
   release (): void {
-    const [next] = this.#queue
+    const [next] = this.#waiting
     if (next === undefined) {
       this.#inFlight--
       return
     }
-    clearTimeout(next.timer)
-    this.#queue.delete(next)
-    next.admit()
+    this.#waiting.delete(next)
+    next()
   }
 }

@@ -1,112 +1,220 @@
-import { buildConnector } from 'undici'
-import { READ_OPTIONS, UpstreamConnection, type ConnectionOwner, type Connector } from './upstream-connection.ts'
+import { buildConnector, Client, EnvHttpProxyAgent, type Dispatcher } from 'undici'
 
-/** Where connections go, and whom they trust. */
+/** Where upstream connections go, and how long they are kept. */
 export interface ConnectionSettings {
   readonly origin: string
   /** PEM certificates of the authorities to trust; absent: the built-in ones. */
   readonly ca?: string[]
+  /**
+   * Milliseconds after which a connection carries no further request. So a
+   * service that moves to another address is followed under steady traffic.
+   */
+  readonly maxAge: number
+  /** Connections go through the proxies of HTTP_PROXY, HTTPS_PROXY and NO_PROXY. */
+  readonly throughProxy: boolean
 }
 
-/** How long an unused connection is kept, milliseconds: well under the 5 s of common servers, for one that closes first races with the next request. */
+/** Milliseconds that an idle connection is kept: below the 5 s of uvicorn and Node, because a connection that the upstream closes first races with the next request. */
 const KEEP_ALIVE = 1500
 
-/** How much earlier than the upstream says that it would close a connection it is closed here, milliseconds. */
-const KEEP_ALIVE_MARGIN = 2000
+/** Milliseconds for which connections carry one request only, after the upstream closed an idle one without a word. */
+const REUSE_PAUSE = 60_000
 
-/** How often idle connections are looked at, milliseconds. */
-const SWEEP = 250
+/** Bytes of an answer's head. */
+const HEAD_LIMIT = 65536
 
-/** How long connections are used once only, after the upstream has closed one unannounced, milliseconds. */
-const DISTRUST = 60_000
+/** undici's own time limits are off: each exchange holds its own (src/proxy/transfer.ts). */
+const CLIENT_OPTIONS = {
+  pipelining: 1,
+  allowH2: false,
+  headersTimeout: 0,
+  bodyTimeout: 0,
+  keepAliveTimeout: KEEP_ALIVE,
+  keepAliveMaxTimeout: KEEP_ALIVE,
+  maxHeaderSize: HEAD_LIMIT
+} as const
+
+/** One upstream connection: carries one request at a time. */
+export interface Connection {
+  /** Milliseconds that it took to connect; undefined where the connection was open already. */
+  readonly connectTime: number | undefined
+  /** Its socket failed while a request was under way. */
+  readonly failed: boolean
+  /** Whether a failure of the first byte may be the end of an idle connection. */
+  readonly used: boolean
+  dispatch (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void
+  /** Closes it at once, whether it is connected or still connecting. */
+  destroy (): void
+}
 
 /**
- * The connections to the inference service; undici's connector opens them. There
- * is no cap: {@link Admission} holds the one that operators set.
+ * The connections to the inference service: one undici `Client` each, the last
+ * used first. There is no cap: {@link Admission} holds the one that operators
+ * set. undici's `Pool` is not used because it searches all its clients for a free
+ * one, at each request.
  */
-export class Connections implements ConnectionOwner {
-  readonly #connector: Connector
-  readonly #all = new Set<UpstreamConnection>()
-  // Last in, first out: the warmest socket is used again, the others run into their keep-alive limit.
-  #idle: UpstreamConnection[] = []
-  #sweeper: NodeJS.Timeout | undefined
-  #distrustUntil = 0
+export class Connections {
+  readonly #settings: ConnectionSettings
+  readonly #proxyAgent: EnvHttpProxyAgent | undefined
+  readonly #all = new Set<DirectConnection>()
+  readonly #idle: DirectConnection[] = []
+  #opened = 0
+  #reuseFrom = 0
 
-  constructor ({ origin, ca }: ConnectionSettings) {
-    // 0: no limit but the exchange's.
-    const connect = buildConnector({ timeout: 0, onread: READ_OPTIONS, ...(ca === undefined ? {} : { ca }) })
-    this.#connector = { origin: new URL(origin), connect }
+  constructor (settings: ConnectionSettings) {
+    this.#settings = settings
+    const { ca, maxAge, throughProxy } = settings
+    if (throughProxy) {
+      const tls = ca === undefined ? {} : { ca }
+      this.#proxyAgent = new EnvHttpProxyAgent({ ...CLIENT_OPTIONS, connections: null, clientTtl: maxAge, connect: tls, requestTls: tls })
+    }
   }
 
-  /** Connections open or opening, in use or idle. */
-  get size (): number { return this.#all.size }
+  /** Connections that are open or opening. Those through a proxy are not counted. */
+  get open (): number { return this.#all.size }
+  /** Open connections without a request. */
+  get idle (): number { return this.#idle.length }
+  /** Connections opened since the start. */
+  get opened (): number { return this.#opened }
 
-  acquire (): UpstreamConnection {
-    const idle = this.#takeIdle()
-    if (idle !== undefined) return idle
-    const connection = new UpstreamConnection(this.#connector, this)
+  /** An idle connection, or a new one. */
+  acquire (): Connection {
+    if (this.#proxyAgent !== undefined) return new ProxiedConnection(this.#proxyAgent)
+    for (let connection = this.#idle.pop(); connection !== undefined; connection = this.#idle.pop()) {
+      connection.idle = false
+      if (this.#isYoung(connection)) return connection
+      connection.destroy()
+    }
+    this.#opened++
+    const connection = new DirectConnection(this.#settings, { onClose: connection => this.#forget(connection), onUnexpectedClose: () => this.disableReuse() })
     this.#all.add(connection)
     return connection
   }
 
-  /** The exchange is over; the connection may serve another, where its answer allows that. */
-  release (connection: UpstreamConnection): void {
-    const now = performance.now()
-    const keep = Math.min(KEEP_ALIVE, connection.keepAlive - KEEP_ALIVE_MARGIN)
-    if (!connection.reusable || keep <= 0 || now < this.#distrustUntil) return this.discard(connection)
-    connection.used = true
-    connection.idleUntil = now + keep
-    this.#idle.push(connection)
-    this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP).unref()
+  /**
+   * The answer is complete: the connection may carry another request. It becomes
+   * idle at the next turn of the event loop, because bytes that follow the answer
+   * in the same read must break the connection first, and not be the next answer.
+   */
+  release (connection: Connection): void {
+    if (!(connection instanceof DirectConnection)) return
+    setImmediate(() => {
+      if (connection.closed) return
+      if (performance.now() < this.#reuseFrom || !this.#isYoung(connection)) return connection.destroy()
+      connection.used = true
+      connection.idle = true
+      this.#idle.push(connection)
+    })
   }
 
   /**
-   * The upstream has closed a connection that it had let us keep. It will do so
-   * again, and one time with a request on its way, which then may or may not
-   * have been run and cannot be sent twice. So for a while none is used twice.
+   * The upstream closes idle connections without a word. At the next time a
+   * request may be on its way, of which nobody can say whether it was run. So for
+   * a while no connection is used twice.
    */
-  distrust (): void {
-    this.#distrustUntil = performance.now() + DISTRUST
-    for (const connection of this.#idle.splice(0)) this.discard(connection)
-  }
-
-  /** Closes the connection at once, and with it the request that it carries. */
-  discard (connection: UpstreamConnection): void {
-    this.#all.delete(connection)
-    connection.destroy()
+  disableReuse (): void {
+    this.#reuseFrom = performance.now() + REUSE_PAUSE
+    for (const connection of this.#idle.splice(0)) connection.destroy()
   }
 
   /** Closes every connection at once. */
   destroy (): void {
-    for (const connection of this.#all) this.discard(connection)
-    this.#idle = []
-    clearInterval(this.#sweeper)
+    for (const connection of this.#all) connection.destroy()
+    this.#proxyAgent?.destroy().catch(() => {})
   }
 
-  onIdleEnd (connection: UpstreamConnection): void {
-    this.#idle = this.#idle.filter(other => other !== connection)
-    this.discard(connection)
-    this.distrust()
+  #isYoung ({ openedAt }: DirectConnection): boolean {
+    return performance.now() - openedAt < this.#settings.maxAge
   }
 
-  /** The sweep may be late, after a turn that took long. */
-  #takeIdle (): UpstreamConnection | undefined {
-    if (this.#idle.length === 0) return undefined
-    const now = performance.now()
-    for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
-      if (idle.idleUntil > now) return idle
-      this.discard(idle)
+  #forget (connection: DirectConnection): void {
+    this.#all.delete(connection)
+    if (!connection.idle) return
+    const index = this.#idle.lastIndexOf(connection)
+    if (index !== -1) this.#idle.splice(index, 1)
+  }
+}
+
+interface ConnectionEvents {
+  onClose (connection: DirectConnection): void
+  onUnexpectedClose (): void
+}
+
+class DirectConnection implements Connection {
+  used = false
+  idle = false
+  closed = false
+  failed = false
+  connectTime: number | undefined
+  readonly openedAt = performance.now()
+  readonly #client: Client
+  readonly #connecting = new AbortController()
+  readonly #events: ConnectionEvents
+
+  constructor ({ origin, ca }: ConnectionSettings, events: ConnectionEvents) {
+    this.#events = events
+    // Only a signal ends a connect that is under way: a Client waits for its end.
+    const connect = buildConnector({ allowH2: false, timeout: 0, signal: this.#connecting.signal, ...(ca === undefined ? {} : { ca }) } as buildConnector.BuildOptions)
+    this.#client = new Client(origin, {
+      ...CLIENT_OPTIONS,
+      connect: (options, callback) => connect(options, (...[error, socket]) => {
+        if (error !== null) return callback(error, null)
+        this.connectTime = performance.now() - this.openedAt
+        // Before undici's own listener, which takes a reset for the end of a body without a length.
+        socket.once('error', () => { this.failed = true })
+        callback(null, socket)
+      })
+    })
+    this.#client.on('disconnect', (_origin, _targets, error) => {
+      if (this.idle && (error as NodeJS.ErrnoException).code !== 'UND_ERR_INFO') this.#events.onUnexpectedClose()
+      this.destroy()
+    })
+  }
+
+  dispatch (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
+    if (this.used) this.connectTime = undefined
+    this.#client.dispatch(options, handler)
+  }
+
+  destroy (): void {
+    if (this.closed) return
+    this.closed = true
+    this.#events.onClose(this)
+    this.#connecting.abort()
+    this.#client.destroy().catch(() => {})
+  }
+}
+
+/** A request through a forward proxy: undici's agent keeps the connections. */
+class ProxiedConnection implements Connection {
+  readonly connectTime = undefined
+  readonly failed = false
+  readonly used = false
+  readonly #agent: EnvHttpProxyAgent
+  #controller: Dispatcher.DispatchController | undefined
+  #destroyed = false
+
+  constructor (agent: EnvHttpProxyAgent) {
+    this.#agent = agent
+  }
+
+  dispatch (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
+    const onRequestStart = (controller: Dispatcher.DispatchController, context: unknown) => {
+      this.#controller = controller
+      if (this.#destroyed) controller.abort(new Error('the client left'))
+      else handler.onRequestStart?.(controller, context)
     }
-    return undefined
+    this.#agent.dispatch(options, {
+      onRequestStart,
+      onResponseStart: (...parts) => handler.onResponseStart?.(...parts),
+      onResponseData: (...parts) => handler.onResponseData?.(...parts),
+      onResponseEnd: (...parts) => handler.onResponseEnd?.(...parts),
+      onResponseError: (...parts) => handler.onResponseError?.(...parts)
+    })
   }
 
-  #sweep (): void {
-    const now = performance.now()
-    const over = this.#idle.filter(({ idleUntil }) => idleUntil <= now)
-    this.#idle = this.#idle.filter(({ idleUntil }) => idleUntil > now)
-    for (const connection of over) this.discard(connection)
-    if (this.#idle.length > 0) return
-    clearInterval(this.#sweeper)
-    this.#sweeper = undefined
+  destroy (): void {
+    this.#destroyed = true
+    this.#controller?.abort(new Error('the client left'))
   }
 }

@@ -1,380 +1,184 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Readable } from 'node:stream'
-import { GatewayError } from '../errors.ts'
-import { Answer, type RawHeaders, type StandingHeaders } from '../http/answer.ts'
-import { lingeringClose } from '../http/lingering-close.ts'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Dispatcher } from 'undici'
+import { bodyDecoder } from '../body/decode.ts'
+import { receiveBody, tooLarge, type RequestBody } from '../body/receive.ts'
 import type { ModelScanner } from '../body/scanner.ts'
-import type { Spool } from '../body/spool.ts'
+import type { SpoolSpace } from '../body/spool.ts'
+import { GatewayError } from '../errors.ts'
 import type { Admission } from './admission.ts'
-import type { Connections } from './connections.ts'
-import type { Exchanges, Timed } from './exchanges.ts'
-import { clientResponseHeaders, clientTrailers, isEventStream } from './headers.ts'
-import { Intake, type IntakeListener } from './intake.ts'
-import type { ResponseHead } from './response-head.ts'
-import { EventBoundary } from './sse.ts'
-import type { UpstreamConnection, UpstreamListener } from './upstream-connection.ts'
-import { isTransientConnectError, upstreamError } from './upstream-errors.ts'
-
-/** Time and size limits of an exchange; times in milliseconds. */
-export interface ExchangeLimits {
-  readonly bodyLimit: number
-  readonly connect: number
-  readonly firstByte: number
-  readonly idle: number
-  readonly clientStall: number
-}
+import { ClientLeftError } from './client-left.ts'
+import type { Connection, Connections } from './connections.ts'
+import type { ExchangeRecord } from './exchange-record.ts'
+import type { RawHeaders } from './headers.ts'
+import type { NamedModel } from './policy.ts'
+import { isCompressed } from './scanners.ts'
+import { ConnectError, Transfer, type AnswerSink, type TransferLimits } from './transfer.ts'
+import { isTransientConnectError } from './upstream-errors.ts'
 
 /** What all exchanges share. */
 export interface ExchangeServices {
-  readonly connections: Connections
+  readonly origin: string
   readonly admission: Admission
-  readonly limits: ExchangeLimits
-  /** The exchanges under way: each adds and removes itself. */
-  readonly exchanges: Exchanges<Exchange>
-  /** Headers of every answer. */
-  readonly standingHeaders: StandingHeaders
+  readonly connections: Connections
+  readonly space: SpoolSpace
+  readonly limits: TransferLimits & { readonly bodyLimit: number }
 }
 
 /** One request to carry upstream. */
 export interface ExchangeRequest {
   readonly request: IncomingMessage
   readonly response: ServerResponse
-  /** The request's body as the upstream shall read it: the request itself, or its decoded form. */
-  readonly body: Readable
+  /** Undefined: the body goes upstream unread. */
   readonly scanner: ModelScanner | undefined
-  /** The policy on models: the refusal of a model that may not be used, before anything is sent. Undefined: any may. */
-  readonly refuseModel: ((model: string | null | undefined) => GatewayError | undefined) | undefined
+  /** The refusal of a model that may not be used. Undefined: any may. */
+  readonly refuseModel: ((named: NamedModel) => GatewayError | undefined) | undefined
   /** Path and query upstream. */
   readonly path: string
-  /** Without framing headers; let go once the answer begins. */
-  headers: RawHeaders
+  /** The headers upstream, without `content-length`. */
+  readonly headers: (decoded: boolean) => RawHeaders
+  readonly sink: Omit<AnswerSink, 'response'>
 }
 
-/** How an exchange ended, for the log. */
-export type Outcome = 'complete' | 'refused' | 'client-left' | 'broken'
-
-/** What an {@link Exchange} tells whoever began it. */
-export interface ExchangeListener {
-  /** The answer begins: the headers of the gateway's own for it (CORS, request id). */
-  onAnswer (exchange: Exchange): Record<string, unknown>
-  /** No byte of an answer has been sent: answer with this error. */
-  onRefused (exchange: Exchange, error: GatewayError): void
-  /** The exchange is over, whichever way; called once, after `onRefused` where that was called. */
-  onEnd (exchange: Exchange, outcome: Outcome, error?: GatewayError): void
-}
-
-type Phase = 'intake' | 'queued' | 'connecting' | 'waiting' | 'streaming' | 'ended'
-
-/** Waits before a failed connect is tried again, milliseconds: the bound of the retries too. */
-const CONNECT_BACKOFF = [50, 200]
-
-const NO_HEADERS: RawHeaders = []
-
-const kExchange = Symbol('exchange')
-type Carrier = ServerResponse & { [kExchange]?: Exchange }
-
-// Shared by all exchanges, so that a request makes no closure for it.
-function onClose (this: Carrier): void { this[kExchange]?.onClientClose() }
+/** Milliseconds before a failed connect is tried again; as many retries. */
+const CONNECT_RETRIES = [50, 200]
 
 /**
- * One request's way to the inference service and back: intake, admission,
- * dispatch, relay. Nothing stands between the upstream's bytes and the client's
- * socket.
- *
- * Every way it can end goes through {@link Exchange.#end}, which frees the slot,
- * the timer and the upstream connection.
+ * One request's way to the inference service and back, in this order: its body is
+ * received and scanned, it waits for a slot, it goes upstream whole, and the
+ * answer is relayed as it comes.
  */
-export class Exchange implements IntakeListener, UpstreamListener, Timed {
-  readonly exchange: ExchangeRequest
-  /** Status of the upstream's answer; 0 while there is none. */
-  upstreamStatus = 0
-  /** Bytes of the answer's body handed to the client. */
-  bytesOut = 0
-  /** Milliseconds from dispatch to the upstream's first byte. */
-  firstByteTime: number | undefined
-  deadline = Infinity
-  place = -1
-
+export class Exchange {
+  readonly record: ExchangeRecord
+  readonly #exchange: ExchangeRequest
   readonly #services: ExchangeServices
-  readonly #listener: ExchangeListener
-  #phase: Phase = 'intake'
-  #intake: Intake | undefined
-  #body: Buffer | undefined
-  #spool: Spool | undefined
-  #connection: UpstreamConnection | undefined
-  #connected = false
-  /** The whole request has been handed to the upstream's socket. */
-  #sent = false
-  #attempt = 0
-  #dispatchedAt = 0
-  #holdsSlot = false
-  #leaveQueue: (() => void) | undefined
-  #retry: NodeJS.Timeout | undefined
-  #limit = 0
-  #answer: Answer | undefined
-  #boundary: EventBoundary | undefined
-  #hasLength = false
+  readonly #stop = new AbortController()
 
-  constructor (exchange: ExchangeRequest, services: ExchangeServices, listener: ExchangeListener) {
-    this.exchange = exchange
+  constructor (exchange: ExchangeRequest, services: ExchangeServices, record: ExchangeRecord) {
+    this.#exchange = exchange
     this.#services = services
-    this.#listener = listener
+    this.record = record
   }
 
-  /** The model that the request runs on, as far as it is known. */
-  get model (): string | null | undefined { return this.exchange.scanner?.model }
-
-  start (): void {
-    const { request, response, body, scanner } = this.exchange
-    this.#services.exchanges.add(this)
-    const carrier = response as Carrier
-    carrier[kExchange] = this
-    response.on('close', onClose)
-    if (Number(request.headers['content-length']) > this.#services.limits.bodyLimit) {
-      return this.#refuse(new GatewayError('body_too_large', { message: `The request body is larger than ${this.#services.limits.bodyLimit} bytes.` }))
-    }
-    // RFC 9112 section 6.3: without these there is no body. A POST has an empty one, which its scanner is to judge.
-    if (request.method !== 'POST' && request.headers['content-length'] === undefined && request.headers['transfer-encoding'] === undefined) return this.#queue()
-    this.#intake = new Intake(body, request, { scanner, limit: this.#services.limits.bodyLimit, modelFirst: this.exchange.refuseModel !== undefined }, this)
-  }
-
-  /** Ends the exchange from the gateway's side: at shutdown, when the grace is over. */
-  cut (error: GatewayError): void {
-    this.#fail(error)
-  }
-
-  // ---- the request body
-
-  onWholeBody (body: Buffer): void {
-    this.#body = body
-    this.#queue()
-  }
-
-  onLargeBody (): void {
-    this.#queue()
-  }
-
-  onSpooledBody (spool: Spool): void {
-    this.#spool = spool
-    this.#queue()
-  }
-
-  onBodyError (error: GatewayError): void {
-    this.#fail(error)
-  }
-
-  #queue (): void {
-    if (this.#phase === 'ended') return
-    const refusal = this.exchange.refuseModel?.(this.model)
-    if (refusal !== undefined) return this.#refuse(refusal)
-    this.#phase = 'queued'
-    this.#leaveQueue = this.#services.admission.enter(() => this.#admitted(), error => this.#refuse(error))
-  }
-
-  #admitted (): void {
-    this.#leaveQueue = undefined
-    this.#holdsSlot = true
-    this.#dispatch()
-  }
-
-  // ---- dispatch
-
-  #dispatch (): void {
-    const { path, request, headers, body: source } = this.exchange
-    this.#phase = 'connecting'
-    this.#attempt++
-    const connection = this.#services.connections.acquire()
-    this.#connection = connection
-    this.#dispatchedAt = performance.now()
-    this.#arm(this.#services.limits.connect)
-    const body = this.#body ?? this.#spool?.read() ?? this.#intake?.stream(source === request ? () => connection.isWritten : undefined) ?? null
-    connection.send({ method: request.method!, path, headers, body, length: this.#lengthToSend() }, this)
-  }
-
-  /** A held body is sent with its length; a streamed one with it where insertion can no longer change it. */
-  #lengthToSend (): number | undefined {
-    const { request, body } = this.exchange
-    const whole = this.#body ?? this.#spool
-    if (whole !== undefined) return whole.length
-    const received = request.headers['content-length']
-    const delta = this.#intake?.delta
-    if (received === undefined || delta === undefined || body !== request) return undefined
-    return Number(received) + delta
-  }
-
-  // ---- what becomes of it upstream
-
-  onConnect (): void {
-    this.#connected = true
-    this.#phase = 'waiting'
-    this.#arm(this.#services.limits.firstByte)
-  }
-
-  onBodySent (): void {
-    // The answer may have begun and wait for its reader: then no limit runs but the reader's.
-    if (this.deadline !== Infinity) this.#postpone()
-  }
-
-  onRequestSent (): void {
-    this.#sent = true
-  }
-
-  onHead (head: ResponseHead): boolean {
-    const { status, phrase } = head
-    if (status < 200 || status > 599) {
-      this.#fail(new GatewayError('upstream_invalid_response', { cause: new Error(`status ${status}`) }))
-      return false
-    }
-    this.firstByteTime = performance.now() - this.#dispatchedAt
-    this.upstreamStatus = status
-    const answer = new Answer(this.exchange.response, this.#services.limits.clientStall)
+  /**
+   * Resolves when the answer is complete.
+   * @throws GatewayError; where `record.phase` is `streaming`, the client has got a part of the answer
+   * @throws ClientLeftError
+   */
+  async run (): Promise<void> {
+    const { record } = this
+    const startedAt = performance.now()
     try {
-      const own = this.#listener.onAnswer(this)
-      // An answer that comes before the upload's end may end before it, too.
-      if (!this.exchange.request.complete) own.connection = 'close'
-      answer.begin(status, phrase, clientResponseHeaders(status, head.headers, own, this.#services.standingHeaders.names), this.#services.standingHeaders)
-    } catch (cause) {
-      this.#fail(new GatewayError('upstream_invalid_response', { cause }))
-      return false
+      await this.#admitted()
+      record.outcome = 'complete'
+    } catch (error) {
+      record.outcome = error instanceof ClientLeftError ? 'client-left' : record.phase === 'streaming' ? 'broken' : 'refused'
+      throw error
+    } finally {
+      record.duration = performance.now() - startedAt
     }
-    this.#phase = 'streaming'
-    this.#answer = answer
-    // An answer may last for minutes: it keeps nothing that only its beginning needed.
-    this.exchange.headers = NO_HEADERS
-    this.#body = undefined
-    this.#hasLength = head.framing === 'length'
-    if (isEventStream(head.headers)) this.#boundary = new EventBoundary()
-    this.#arm(this.#services.limits.idle)
-    return true
   }
 
-  onBody (bytes: Buffer, start: number, end: number): boolean {
-    this.bytesOut += end - start
-    this.#boundary?.track(bytes, start, end)
-    if (this.#answer!.write(bytes, start, end)) {
-      this.#postpone()
-      return true
+  /** Ends the exchange: the client left, or the gateway stops. */
+  stop (reason: Error): void {
+    this.#stop.abort(reason)
+  }
+
+  async #admitted (): Promise<void> {
+    const { admission } = this.#services
+    const { response } = this.#exchange
+    const onClose = () => this.stop(new ClientLeftError())
+    admission.enter()
+    response.once('close', onClose)
+    try {
+      const body = await this.#receive()
+      try {
+        await this.#inTurn(body)
+      } finally {
+        body?.dispose()
+      }
+    } finally {
+      response.off('close', onClose)
+      admission.leave()
     }
-    this.#awaitReader()
-    return false
   }
 
-  onEnd (trailers: RawHeaders): void {
-    const { request, response } = this.exchange
-    const connection = this.#connection!
-    this.#connection = undefined
-    this.#services.connections.release(connection)
-    if (trailers.length > 0) response.addTrailers(clientTrailers(trailers))
-    if (request.complete) this.#answer!.end()
-    else {
-      this.#answer!.flush()
-      lingeringClose(request, response)
-      if (response.writableLength > 0) this.#answer!.limitReader()
+  async #receive (): Promise<RequestBody | undefined> {
+    const { request, scanner, refuseModel } = this.#exchange
+    const { limits: { bodyLimit: limit }, space } = this.#services
+    if (Number(request.headers['content-length']) > limit) throw tooLarge(limit)
+    // RFC 9112 section 6.3: without these there is no body. A scanned one must be there.
+    if (scanner === undefined && request.headers['content-length'] === undefined && request.headers['transfer-encoding'] === undefined) return undefined
+    const decoder = this.#decodes ? bodyDecoder(request.headers['content-encoding']) : undefined
+    const source = decoder === undefined ? request : request.pipe(decoder)
+    const body = await receiveBody({ source, wire: request, scanner, limit, space, signal: this.#stop.signal })
+    this.record.bytesIn = body.length
+    this.record.requestModel = scanner?.model
+    const refusal = scanner === undefined ? undefined : refuseModel?.(scanner)
+    if (refusal === undefined) return body
+    body.dispose()
+    throw refusal
+  }
+
+  /** Only a body that is read is decoded. Any other goes upstream as it came. */
+  get #decodes (): boolean {
+    const { request, scanner } = this.#exchange
+    return scanner !== undefined && isCompressed(request.headers)
+  }
+
+  async #inTurn (body: RequestBody | undefined): Promise<void> {
+    const { admission } = this.#services
+    const startedAt = performance.now()
+    this.record.phase = 'queued'
+    await admission.acquire(this.#stop.signal)
+    this.record.queueWait = performance.now() - startedAt
+    try {
+      await this.#send(body)
+    } finally {
+      admission.release()
     }
-    this.#end('complete')
   }
 
-  onError (error: Error & { code?: string }): void {
-    const connection = this.#connection!
-    if (connection.used && this.upstreamStatus === 0) this.#services.connections.distrust()
-    if (!this.#connected && this.#attempt <= CONNECT_BACKOFF.length && isTransientConnectError(error)) {
-      this.#services.connections.discard(connection)
-      this.#connection = undefined
-      this.deadline = Infinity
-      this.#retry = setTimeout(() => this.#dispatch(), CONNECT_BACKOFF[this.#attempt - 1])
-      return
+  async #send (body: RequestBody | undefined): Promise<void> {
+    const headers = this.#exchange.headers(this.#decodes)
+    for (let retries = 0; ;) {
+      // The client may have left meanwhile.
+      this.#stop.signal.throwIfAborted()
+      const connection = this.#services.connections.acquire()
+      try {
+        return await this.#attempt(connection, headers, body)
+      } catch (error) {
+        if (!(error instanceof ConnectError)) throw error
+        // An idle connection that ended before the request was written: another one serves at once.
+        if (connection.used) continue
+        const pause = CONNECT_RETRIES[retries++]
+        if (pause === undefined || !isTransientConnectError(error.cause as Error)) throw error
+        await this.#pause(pause)
+      }
     }
-    this.#fail(upstreamError(error, this.#connected))
   }
 
-  // ---- the client's side
-
-  onClientClose (): void {
-    if (this.#phase === 'ended') return
-    this.#end('client-left')
+  async #pause (milliseconds: number): Promise<void> {
+    const { signal } = this.#stop
+    await delay(milliseconds, undefined, { signal }).catch(() => signal.throwIfAborted())
   }
 
-  onClientDrain (): void {
-    this.exchange.response.setTimeout(0)
-    if (this.#phase !== 'streaming') return
-    this.#arm(this.#services.limits.idle)
-    this.#connection!.resume()
-  }
-
-  #awaitReader (): void {
-    this.deadline = Infinity
-    this.#answer!.onceDrained(() => this.onClientDrain())
-    this.#answer!.limitReader()
-  }
-
-  // ---- time limits
-
-  #arm (milliseconds: number): void {
-    this.#limit = milliseconds
-    this.#postpone()
-  }
-
-  /** Something came: the limit counts from now. */
-  #postpone (): void {
-    this.deadline = performance.now() + this.#limit
-  }
-
-  onTimeLimit (): void {
-    // The upstream waits for the client, whose own limit is CLIENT_BODY_TIMEOUT.
-    if (this.#phase === 'waiting' && !this.#sent && this.#intake?.starved === true) return this.#arm(this.#services.limits.firstByte)
-    if (this.#phase === 'connecting') this.#fail(new GatewayError('upstream_unreachable', { cause: new Error('connect limit') }))
-    else this.#fail(new GatewayError('upstream_timeout', this.#phase === 'streaming' ? { message: 'The inference service fell silent in the middle of its answer.' } : {}))
-  }
-
-  // ---- endings
-
-  #fail (error: GatewayError): void {
-    if (this.#phase === 'ended') return
-    if (this.#phase === 'streaming') this.#break(error)
-    else this.#refuse(error)
-  }
-
-  #refuse (error: GatewayError): void {
-    this.#end('refused', error)
-  }
-
-  /** The answer has begun and cannot be finished: it must not look complete. */
-  #break (error: GatewayError): void {
-    const { response } = this.exchange
-    this.#end('broken', error)
-    this.#answer!.flush()
-    if (this.#boundary !== undefined && !this.#hasLength) response.write(this.#boundary.closing(error))
-    // Pipelined behind another answer, which must not be cut: wait for its turn, and for what it has to send by then.
-    if (response.socket === null) response.once('socket', () => setImmediate(() => this.#cutShort()))
-    else this.#cutShort()
-  }
-
-  #cutShort (): void {
-    const { request: { socket }, response } = this.exchange
-    if (!this.#hasLength && !response.chunkedEncoding) {
-      // HTTP/1.0: the connection's end is the only framing, and an orderly one means "complete".
-      socket.resetAndDestroy()
-      return
+  async #attempt (connection: Connection, headers: RawHeaders, body: RequestBody | undefined): Promise<void> {
+    const { connections, limits, origin } = this.#services
+    const { request, response, path, sink } = this.#exchange
+    const { signal } = this.#stop
+    const transfer = new Transfer(connection, limits, { ...sink, response }, this.record)
+    const onAbort = () => transfer.abort(signal.reason)
+    signal.addEventListener('abort', onAbort)
+    try {
+      transfer.send({ method: request.method as Dispatcher.HttpMethod, path, headers, body }, origin)
+      await transfer.done
+      connections.release(connection)
+    } catch (error) {
+      if (connection.used && this.record.status === undefined && !signal.aborted) connections.disableReuse()
+      throw error
+    } finally {
+      signal.removeEventListener('abort', onAbort)
     }
-    // What was written still goes out, to a reader that takes it; the length falls short, or the last chunk is missing.
-    response.flushHeaders()
-    this.#answer!.limitReader()
-    socket.destroySoon()
-  }
-
-  #end (outcome: Outcome, error?: GatewayError): void {
-    this.#phase = 'ended'
-    this.#services.exchanges.delete(this)
-    clearTimeout(this.#retry)
-    this.#leaveQueue?.()
-    this.#intake?.stop()
-    // A decoder of its own must not go on inflating what nobody reads.
-    if (this.exchange.body !== this.exchange.request) this.exchange.body.destroy()
-    if (this.#connection !== undefined) this.#services.connections.discard(this.#connection)
-    this.#connection = undefined
-    if (this.#holdsSlot) this.#services.admission.release()
-    this.#holdsSlot = false
-    if (outcome === 'refused') this.#listener.onRefused(this, error!)
-    this.#listener.onEnd(this, outcome, error)
   }
 }

@@ -1,24 +1,37 @@
-import type { Model } from '../catalog/models.ts'
+import type { Model, ModelType } from '../catalog/models.ts'
 import { GatewayError } from '../errors.ts'
-import type { ModelType } from './endpoints.ts'
 
 /** The part of the catalog that the policy asks. */
 export interface ActiveModels {
   find (id: string): Model | undefined
 }
 
+/** What a request body says of its model. */
+export interface NamedModel {
+  readonly model: string | null | undefined
+  readonly namedBy: string | undefined
+}
+
+/** Keys that name further models beside `model`. */
+const FURTHER_MODELS = new Set(['models', 'preset'])
+
 /**
  * `MODEL_POLICY=catalog`: only active models of the endpoint's type may be used.
- * Asked at each request, so that switching a model off takes effect at once.
- * @returns a function from the requested model to its refusal; undefined: it may be used
+ * An endpoint without a type takes every active model, and requests that name
+ * none. Asked at each request, so that switching a model off takes effect at once.
+ * @returns a function from what a request names to its refusal; undefined: it may go on
  */
-export function modelPolicy (type: ModelType, models: ActiveModels): (model: string | null | undefined) => GatewayError | undefined {
-  return model => {
-    if (model === null) return new GatewayError('model_not_found', { message: 'The request names a model that is no string.', param: 'model' })
-    if (model === undefined) {
-      return new GatewayError('model_not_found', { message: `The request names no model, and there is no default ${type} model.`, param: 'model' })
+export function modelPolicy (type: ModelType | undefined, models: ActiveModels): (named: NamedModel) => GatewayError | undefined {
+  const kind = type === undefined ? 'model' : `${type} model`
+  const refuse = (message: string, param = 'model') => new GatewayError('model_not_found', { message, param })
+  return ({ model, namedBy }) => {
+    if (namedBy !== undefined && (model === undefined || FURTHER_MODELS.has(namedBy))) {
+      return refuse(`The request names its model by \`${namedBy}\`, which this gateway does not allow.`, namedBy)
     }
-    if (models.find(model)?.type === type) return undefined
-    return new GatewayError('model_not_found', { message: `The model '${model}' does not exist, or is no ${type} model.`, param: 'model' })
+    if (model === null) return refuse('`model` must be a string with the id of a model in the catalog.')
+    if (model === undefined) return type === undefined ? undefined : refuse(`The request names no model, and there is no default ${kind}.`)
+    const found = models.find(model)
+    if (found !== undefined && (type === undefined || found.type === type)) return undefined
+    return refuse(`The model '${model}' does not exist, or is not a ${kind}.`)
   }
 }

@@ -2,37 +2,42 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { JsonModelScanner } from '../body/json.ts'
 import { boundaryOf, MultipartModelScanner } from '../body/multipart.ts'
 import type { ModelScanner } from '../body/scanner.ts'
+import type { ModelType } from '../catalog/models.ts'
 import { GatewayError } from '../errors.ts'
-import type { Endpoint, ModelType } from './endpoints.ts'
+import type { Endpoint } from './endpoints.ts'
 
-/** The default model of each type; a type without one gets nothing put in. */
+/** The default model of each type. A type without one gets none added. */
 export type DefaultModels = Readonly<Partial<Record<ModelType, string>>>
 
+const JSON_TYPE = /^application\/([\w.-]+\+)?json\s*(;|$)/i
+const JSON_IN_UTF8 = /^(application\/([\w.-]+\+)?json\s*(;\s*charset="?utf-8"?\s*)?)?$/i
+const MULTIPART = /^multipart\//i
+const FORM_DATA = /^multipart\/form-data\s*(;|$)/i
+
 /**
- * The scanner that a request's body goes through; undefined where the gateway
- * need not know the model: there is nothing to put in, and no policy to hold to.
- * @param policed the model is checked against the catalog
+ * The scanner for a request's body; undefined where the body goes upstream
+ * unread. The `Content-Type` decides how a body is read: multipart, or else JSON.
+ * @param strict the model is checked against the catalog (`MODEL_POLICY=catalog`)
  * @throws GatewayError unsupported_media_type, invalid_multipart
  */
-export function scannerFor (endpoint: Endpoint, headers: IncomingHttpHeaders, defaults: DefaultModels, policed: boolean): ModelScanner | undefined {
-  if (endpoint.modelType === undefined) return undefined
-  const model = defaults[endpoint.modelType]
-  if (model === undefined && !policed) return undefined
-  if (endpoint.body === 'multipart') return new MultipartModelScanner(model, boundaryOf(multipartType(headers)))
-  if (policed) requireJson(headers)
-  return new JsonModelScanner(model, { policed })
-}
-
-/** What is read as JSON here must not be a form to the upstream, nor be in another charset, where it may name another model. */
-function requireJson (headers: IncomingHttpHeaders): void {
-  if (/^(application\/([\w.-]+\+)?json\s*(;\s*charset="?utf-8"?\s*)?)?$/i.test(headers['content-type'] ?? '')) return
-  throw new GatewayError('unsupported_media_type', { message: 'This route takes application/json, in UTF-8.' })
-}
-
-function multipartType (headers: IncomingHttpHeaders): string {
+export function scannerFor (endpoint: Endpoint, headers: IncomingHttpHeaders, defaults: DefaultModels, strict: boolean): ModelScanner | undefined {
   const type = headers['content-type'] ?? ''
-  if (!/^multipart\/form-data\s*(;|$)/i.test(type)) {
-    throw new GatewayError('unsupported_media_type', { message: 'This route takes multipart/form-data.' })
+  // Of an operator's own path nobody knows what it takes: under the policy, what can be read is read.
+  if (!endpoint.scanned && !(strict && (JSON_TYPE.test(type) || FORM_DATA.test(type)))) return undefined
+  const model = endpoint.modelType === undefined ? undefined : defaults[endpoint.modelType]
+  // To be read, a compressed body has to be decoded: not where nothing can be added.
+  if (model === undefined && !strict && isCompressed(headers)) return undefined
+  if (MULTIPART.test(type)) {
+    if (!FORM_DATA.test(type)) throw new GatewayError('unsupported_media_type', { message: 'This route takes application/json or multipart/form-data.' })
+    return new MultipartModelScanner(model, boundaryOf(type))
   }
-  return type
+  // What is read as JSON here must not be a form to the upstream, or be in another charset, where it may name another model.
+  if (strict && !JSON_IN_UTF8.test(type)) throw new GatewayError('unsupported_media_type', { message: 'This route takes application/json in UTF-8, or multipart/form-data.' })
+  return new JsonModelScanner(model, { otherKeys: endpoint.otherKeys ?? [], strict })
+}
+
+/** Whether a body has a `Content-Encoding`. */
+export function isCompressed (headers: IncomingHttpHeaders): boolean {
+  const encoding = headers['content-encoding']?.trim().toLowerCase() ?? ''
+  return encoding !== '' && encoding !== 'identity'
 }

@@ -1,18 +1,17 @@
-// A body on disk, by itself: readable as often as a request is tried, by nobody
-// else's descriptor, and gone when it is let go.
+// A body on disk, by itself: it can be read as often as a connect is tried, by its
+// own file handle only, and its file is gone when the body is disposed of.
 import t from 'tap'
 import { once } from 'node:events'
 import { closeSync, openSync, readdirSync } from 'node:fs'
 import { buffer } from 'node:stream/consumers'
-import { Spool } from '../../src/body/spool.ts'
+import { SpoolSpace, type Spool } from '../../src/body/spool.ts'
 import { eventually } from '../helper.ts'
 
 const BODY = Buffer.alloc(300_000, 'the body ')
 
-async function spooled (): Promise<Spool> {
-  const spool = new Spool(() => {}, error => { throw error })
-  for (let at = 0; at < BODY.length; at += 65536) spool.write(BODY.subarray(at, at + 65536))
-  await new Promise<void>(resolve => spool.end(resolve))
+async function spooled (space = new SpoolSpace(undefined, 1e9)): Promise<Spool> {
+  const spool = await space.create()
+  for (let at = 0; at < BODY.length; at += 65536) await spool.append([BODY.subarray(at, at + 65536)])
   return spool
 }
 
@@ -23,46 +22,54 @@ t.test('it can be read any number of times, also after a reader that was ended e
   const spool = await spooled()
   t.teardown(() => spool.dispose())
   t.equal(spool.length, BODY.length)
-  const unread = spool.read()
+  const unread = spool.read(undefined)
   unread.destroy()
-  const begun = spool.read()
+  const begun = spool.read(undefined)
   await once(begun, 'data')
   begun.destroy()
   await new Promise(resolve => setTimeout(resolve, 20))
-  // They would take the descriptor's number, were it free.
+  // They would take the descriptor's number, if it were free.
   const others = Array.from({ length: 10 }, () => openSync('/dev/zero', 'r'))
   t.teardown(() => { for (const other of others) closeSync(other) })
-  t.ok(BODY.equals(await buffer(spool.read())))
-  t.ok(BODY.equals(await buffer(spool.read())))
+  t.ok(BODY.equals(await buffer(spool.read(undefined))))
+  t.ok(BODY.equals(await buffer(spool.read(undefined))))
 })
 
-t.test('let go, it holds no descriptor, and what still reads it gets an error', linux, async t => {
-  const before = descriptors()
+t.test('an edit at any place, also where two reads meet', async t => {
   const spool = await spooled()
+  t.teardown(() => spool.dispose())
+  for (const position of [0, 1, 65535, 65536, 65537, BODY.length - 4, BODY.length]) {
+    for (const removed of position + 4 <= BODY.length ? [0, 4] : [0]) {
+      const edit = { position, removed, inserted: Buffer.from('"model"') }
+      const expected = Buffer.concat([BODY.subarray(0, position), edit.inserted, BODY.subarray(position + removed)])
+      t.ok(expected.equals(await buffer(spool.read(edit))), `${removed} bytes at ${position}`)
+    }
+  }
+})
+
+t.test('disposed of, it holds no descriptor, and what still reads it gets an error', linux, async t => {
+  const before = descriptors()
+  const space = new SpoolSpace(undefined, 1e9)
+  const spool = await spooled(space)
   t.equal(descriptors(), before + 1)
-  const reader = spool.read()
+  t.same([space.files, space.bytes], [1, BODY.length])
+  const reader = spool.read(undefined)
   await once(reader, 'data')
   spool.dispose()
   spool.dispose()
   await t.rejects(buffer(reader))
   await eventually(() => descriptors() === before)
+  t.same([space.files, space.bytes], [0, 0])
 })
 
-t.test('let go before it is open, or while it is written, it holds no descriptor', linux, async () => {
-  const before = descriptors()
-  const early = new Spool(() => {}, error => { throw error })
-  early.dispose()
-  const written = new Spool(() => {}, error => { throw error })
-  written.write(Buffer.alloc(20_000_000))
-  await eventually(() => descriptors() > before)
-  written.dispose()
-  await eventually(() => descriptors() === before)
-})
-
-t.test('a disk that fails is told', async t => {
-  const { TMPDIR } = process.env
-  process.env.TMPDIR = '/no/such/folder'
-  t.teardown(() => { if (TMPDIR === undefined) delete process.env.TMPDIR; else process.env.TMPDIR = TMPDIR })
-  const error = await new Promise<NodeJS.ErrnoException>(resolve => { new Spool(() => {}, resolve).write(BODY) })
-  t.equal(error.code, 'ENOENT')
+t.test('past the limit of all files, and in a folder that cannot be used, an error says so', async t => {
+  const space = new SpoolSpace(undefined, 400_000)
+  const first = await spooled(space)
+  const second = await space.create()
+  await t.rejects(second.append([BODY]), { code: 'storage_full', message: /limit/ })
+  first.dispose()
+  await second.append([BODY])
+  second.dispose()
+  t.equal(space.bytes, 0)
+  await t.rejects(new SpoolSpace('/no/such/folder', 1e9).create(), { code: 'storage_full', message: /folder does not exist/ })
 })

@@ -6,7 +6,6 @@ import type { Test } from 'tap'
 import admin from '../../plugins/admin.ts'
 import catalog from '../../plugins/catalog.ts'
 import errors, { errorOptions } from '../../plugins/errors.ts'
-import { RequestLog } from '../../plugins/request-log.ts'
 import { loadConfig } from '../../src/config.ts'
 
 /** A folder that goes away with the test. */
@@ -26,7 +25,7 @@ export function tempFile (t: Test, content: string): string {
 /** A server with the catalog and its administration alone; `log` collects its warnings and errors. */
 export async function buildApp (t: Test, environment: Record<string, string> = {}): Promise<{ app: FastifyInstance, log: string[] }> {
   const log: string[] = []
-  const app = Fastify({ ...errorOptions(new RequestLog({ write: () => {} }, 'silent')), logger: { level: 'warn', stream: { write: (line: string) => { log.push(JSON.parse(line).msg) } } } })
+  const app = Fastify({ ...errorOptions(), logger: { level: 'warn', stream: { write: (line: string) => { log.push(JSON.parse(line).msg) } } } })
   await app.register(errors)
   const config = loadConfig({ CATALOG_SNAPSHOT_FILE: join(tempDir(t), 'snapshot.json'), ...environment })
   await app.register(catalog, { config })

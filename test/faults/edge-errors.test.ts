@@ -17,8 +17,8 @@ const doors: Record<string, { bytes: string | Buffer, status: number, allow?: Re
   CONNECT: { bytes: 'CONNECT other.example:443 HTTP/1.1\r\nhost: other.example:443\r\n\r\n', status: 405, allow: /GET, POST/, close: true },
   'a URL that cannot be decoded': { bytes: line('GET /v1/models/%zz'), status: 400 },
   'a URL too long for a part': { bytes: line(`GET /v1/models/${'x'.repeat(5000)}`), status: 404 },
-  'a URL too long for anyone': { bytes: line(`GET /v1/models/${'x'.repeat(20_000)}`), status: 431, close: true },
-  'headers too large': { bytes: line('GET /v1/models', `host: g\r\nx-big: ${'x'.repeat(20_000)}\r\n`), status: 431, close: true },
+  'a URL too long for anyone': { bytes: line(`GET /v1/models/${'x'.repeat(40_000)}`), status: 431, close: true },
+  'headers too large': { bytes: line('GET /v1/models', `host: g\r\nx-big: ${'x'.repeat(40_000)}\r\n`), status: 431, close: true },
   'headers far too large': { bytes: line('GET /v1/models', `host: g\r\nx-big: ${'x'.repeat(2_000_000)}\r\n`), status: 431, close: true },
   'too many headers': { bytes: line('GET /v1/models', `host: g\r\n${'x: y\r\n'.repeat(50_000)}`), status: 431, close: true },
   'no Host': { bytes: line('GET /v1/models', ''), status: 400, close: true },
@@ -32,7 +32,7 @@ const doors: Record<string, { bytes: string | Buffer, status: number, allow?: Re
   'a body that is no JSON': { bytes: lastPost('/v1/chat/completions', 'nonsense'), status: 400 },
   'a body that is none': { bytes: lastPost('/v1/chat/completions', ''), status: 400 },
   'a POST without length': { bytes: line('POST /v1/chat/completions'), status: 400 },
-  'a multipart route without multipart': { bytes: lastPost('/v1/images/edits', '{}'), status: 415 },
+  'a multipart type that is no form': { bytes: lastPost('/v1/images/edits', '{}', { 'content-type': 'multipart/mixed; boundary=b' }), status: 415 },
   'a multipart body without boundary': { bytes: lastPost('/v1/images/edits', 'x', { 'content-type': 'multipart/form-data' }), status: 400 },
   'an unknown encoding': { bytes: lastPost('/v1/chat/completions', 'x', { 'content-encoding': 'compress' }), status: 415 },
   'a wrong encoding': { bytes: lastPost('/v1/chat/completions', 'x', { 'content-encoding': 'gzip' }), status: 400 }
@@ -45,6 +45,8 @@ t.test('every door', async t => {
     isError(t, answer, status)
     if (allow !== undefined) t.match(answer.headers.allow, allow)
     if (close) t.equal(answer.headers.connection, 'close')
+    t.equal(answer.headers['x-content-type-options'], 'nosniff')
+    t.match(answer.headers['x-request-id'], /^[\da-f-]{36}$/)
     t.equal(answer.rest, '', 'one answer')
   }
   t.equal(rig.upstream.hits(), 0)

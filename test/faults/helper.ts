@@ -61,7 +61,7 @@ export function descriptors (): number {
  */
 export async function backAtRest ({ gateway, descriptors: before }: Pick<Rig, 'gateway' | 'descriptors'>): Promise<void> {
   await atRest(gateway)
-  const allowed = () => before + 2 * gateway.app.forwarder.connections
+  const allowed = () => before + 2 * gateway.app.forwarder.connections.open
   await eventually(() => descriptors() <= allowed(), 2000, () => `${descriptors()} descriptors, at most ${allowed()} expected`)
 }
 

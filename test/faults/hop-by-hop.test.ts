@@ -60,7 +60,7 @@ t.test('to the client', async t => {
   t.equal(status, 200)
   for (const name of [...Object.keys(HOP_BY_HOP), 'x-secret', 'x-also', 'access-control-allow-origin']) t.equal(headers[name.toLowerCase()], undefined, name)
   t.notMatch(text, /upstream-secret/)
-  t.match(headers, { 'x-kept': 'c', 'set-cookie': 'a=b, c=d', connection: 'close' })
+  t.match(headers, { 'x-kept': 'c', 'set-cookie': undefined, connection: 'close' })
   await backAtRest(rig)
 })
 

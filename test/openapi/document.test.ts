@@ -76,14 +76,14 @@ test('the wildcard of a model id is a parameter named id', async t => {
 
 test('request bodies: described, open, with examples that name no model', async t => {
   const { gateway, standIn } = await startPair(t)
-  for (const { path, body, modelType } of ENDPOINTS) {
+  for (const { path, modelType } of ENDPOINTS.filter(({ scanned }) => scanned)) {
     const { content } = document.paths[`/v1/${path}`].post.requestBody
-    const media = content[body === 'json' ? 'application/json' : 'multipart/form-data']
+    const media = content['multipart/form-data'] ?? content['application/json']
     const schema = document.components.schemas[media.schema.$ref.split('/').at(-1)]
     t.equal(schema.additionalProperties, true, path)
     t.ok(schema.properties.model.description, path)
     t.equal(schema.required.includes('model'), modelType === undefined, `${path}: a model is needed only where there is no default`)
-    if (body !== 'json') continue
+    if (media.examples === undefined) continue
     const examples = Object.values<{ value: object }>(media.examples)
     t.ok(examples.length > 0, path)
     for (const { value } of examples) {

@@ -1,11 +1,11 @@
 // The docs page in a real browser: it shows every operation, sends requests
 // that work as they stand, asks nothing of the internet, and breaks no rule of
 // a content policy that allows nothing inline.
-import type { Page } from 'playwright-core'
 import { test } from 'tap'
 import { noBrowser, openPage } from '../browser.ts'
 import { startPair } from '../clients.ts'
 import { eventually, startGateway } from '../helper.ts'
+import { tryOut } from './docs-operation.ts'
 
 test('the page is served under a strict content policy', async t => {
   const { url } = await startGateway(t, { API_KEYS: 'secret' })
@@ -13,24 +13,12 @@ test('the page is served under a strict content policy', async t => {
     const response = await fetch(url + path)
     t.equal(response.status, 200, `${path}, without a key`)
     const policy = response.headers.get('content-security-policy')!
-    t.match(policy, /default-src 'none'; script-src 'self'; style-src 'self'; /)
+    t.match(policy, /default-src 'none';script-src 'self';style-src 'self';/)
     t.notMatch(policy, /unsafe|https?:|\*|upgrade-insecure/)
     await response.arrayBuffer()
   }
   t.notOk((await fetch(`${url}/healthz`)).headers.has('content-security-policy'), 'the policy is the page\'s own')
 })
-
-/** Opens an operation, fills it in, sends it, and returns the page's report of the answer. */
-async function tryOut (page: Page, id: string, fill: (operation: ReturnType<Page['locator']>) => Promise<void> = async () => {}) {
-  const operation = page.locator(`.opblock[id$="-${id}"]`)
-  await operation.locator('.opblock-summary-control').click()
-  await operation.locator('.try-out__btn').click()
-  await fill(operation)
-  await operation.locator('.execute').click()
-  const answer = operation.locator('.live-responses-table')
-  await answer.waitFor()
-  return { answer: await answer.innerText(), curl: await operation.locator('.curl').first().innerText() }
-}
 
 test('in a browser: every operation is shown, and can be tried', { skip: noBrowser }, async t => {
   const { gateway, standIn } = await startPair(t, { DEFAULT_SPEECH_MODEL: 'tts-1' })

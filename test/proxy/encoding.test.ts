@@ -40,7 +40,7 @@ t.test('compressed requests', async t => {
     t.equal(response.status, 413)
     t.match(await response.json(), { error: { code: 'body_too_large' } })
     await atRest(gateway)
-    await upstream.waitFor(request => request.aborted)
+    t.notOk(upstream.requests.some(request => request.body.length > 1_000_000), 'nothing went upstream')
   })
   t.test('broken and cut data', async t => {
     for (const body of [Buffer.from('not gzip'), gzipSync('{"a":1}').subarray(0, 15)]) {

@@ -1,0 +1,64 @@
+import { useState, type ReactNode } from 'react'
+import { Icon } from './icons.tsx'
+
+/** The line at the top of each page: its name, and the way to the others. */
+export function PageHeader ({ current, children }: { current: 'studio' | 'admin', children?: ReactNode }) {
+  const link = (page: 'studio' | 'admin', text: string) => <a href={page} aria-current={page === current ? 'page' : undefined}>{text}</a>
+  return (
+    <header className='page-header'>
+      <span className='brand'>
+        <svg viewBox='0 0 32 32' aria-hidden='true'><rect width='32' height='32' rx='8' /><path d='M8 23V12.5a8 8 0 0 1 16 0V23' /><circle cx='16' cy='19' r='3' /></svg>
+        Model gateway
+      </span>
+      {children}
+      <nav aria-label='Pages'>
+        {link('studio', 'Studio')}
+        {link('admin', 'Admin')}
+        <a href='docs'>API</a>
+      </nav>
+    </header>
+  )
+}
+
+export type Tone = 'info' | 'warning' | 'danger' | 'success'
+
+/** A message in the flow of the page. `danger` is announced at once, the others when the person is idle. */
+export function Notice ({ tone = 'info', title, children, actions }: { tone?: Tone, title?: string, children?: ReactNode, actions?: ReactNode }) {
+  const icon = { info: 'info', warning: 'warning', danger: 'warning', success: 'check' } as const
+  return (
+    <div className={`notice ${tone}`} role={tone === 'danger' ? 'alert' : 'status'}>
+      <Icon name={icon[tone]} />
+      <div>
+        {title !== undefined && <strong>{title}</strong>}
+        {children !== undefined && <div>{children}</div>}
+      </div>
+      {actions !== undefined && <div className='row'>{actions}</div>}
+    </div>
+  )
+}
+
+/** Copies a text to the clipboard, and says so for two seconds. */
+export function CopyButton ({ text, label = 'Copy', iconOnly = false }: { text: string, label?: string, iconOnly?: boolean }) {
+  const [state, setState] = useState<'idle' | 'copied' | 'failed'>('idle')
+  const says = { idle: label, copied: 'Copied', failed: 'Not copied: select the text and copy it' }[state]
+  const copy = async () => {
+    setState(await writeClipboard(text) ? 'copied' : 'failed')
+    setTimeout(() => setState('idle'), 2000)
+  }
+  return (
+    <button type='button' className={iconOnly ? 'quiet icon-only' : 'quiet'} onClick={copy} aria-label={says} title={says}>
+      <Icon name={state === 'copied' ? 'check' : 'copy'} />{!iconOnly && says}
+      <span className='visually-hidden' role='status'>{state === 'idle' ? '' : says}</span>
+    </button>
+  )
+}
+
+/** False where the browser refuses: pages on plain http other than localhost have no clipboard. */
+async function writeClipboard (text: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,57 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void
+
+/** Requests that may wait on one connection. Real clients send one at a time. */
+const MOST_WAITING = 16
+
+interface Turns {
+  current: ServerResponse | undefined
+  readonly waiting: [IncomingMessage, ServerResponse][]
+  /** No further request of this connection is begun. */
+  last: boolean
+}
+
+const turnsOf = new WeakMap<Duplex, Turns>()
+
+/**
+ * A handler that begins the requests of one connection one after the other. Node
+ * begins all that were pipelined, and stops reading a connection whose answers
+ * pile up: then it never notices that the client has left. A connection with too
+ * many waiting requests is closed.
+ *
+ * A request with `Upgrade` is the last of its connection: Node's parser loses what
+ * follows it in the same read, and would read a later body as a request.
+ */
+export function oneAtATime (handler: Handler): Handler {
+  function begin (turns: Turns, request: IncomingMessage, response: ServerResponse): void {
+    turns.current = response
+    if (request.headers.upgrade !== undefined) {
+      turns.last = true
+      response.setHeader('connection', 'close')
+    }
+    response.once('close', () => {
+      turns.current = undefined
+      const next = turns.waiting.shift()
+      if (next !== undefined && !request.socket.destroyed) begin(turns, ...next)
+    })
+    handler(request, response)
+  }
+  return (request, response) => {
+    const { socket } = request
+    let turns = turnsOf.get(socket)
+    if (turns === undefined) {
+      turns = { current: undefined, waiting: [], last: false }
+      turnsOf.set(socket, turns)
+    }
+    if (turns.last) return
+    if (turns.current === undefined) begin(turns, request, response)
+    else if (turns.waiting.push([request, response]) > MOST_WAITING) socket.destroy()
+  }
+}
+
+/** The answer that the connection is giving now. */
+export function currentAnswer (socket: Duplex): ServerResponse | undefined {
+  return turnsOf.get(socket)?.current
+}

@@ -1,0 +1,191 @@
+import type { ServerResponse } from 'node:http'
+import type { Dispatcher } from 'undici'
+import type { RequestBody } from '../body/receive.ts'
+import { GatewayError } from '../errors.ts'
+import type { Connection } from './connections.ts'
+import { EventBoundary } from './event-stream.ts'
+import type { ExchangeRecord } from './exchange-record.ts'
+import { clientTrailers, headerValue, isEventStream, type RawHeaders } from './headers.ts'
+import { Relay } from './relay.ts'
+import { TimeLimit } from './time-limit.ts'
+import { upstreamError } from './upstream-errors.ts'
+
+/** Time limits of a transfer, milliseconds. */
+export interface TransferLimits {
+  readonly connect: number
+  /** From the request's end to the first byte of the answer's body. */
+  readonly firstByte: number
+  /** Between two pieces of the answer. */
+  readonly idle: number
+  /** For which the client may not read. */
+  readonly clientStall: number
+}
+
+/** A request as it goes upstream. */
+export interface UpstreamRequest {
+  readonly method: Dispatcher.HttpMethod
+  /** Path and query. */
+  readonly path: string
+  /** Without `content-length`. */
+  readonly headers: RawHeaders
+  /** Undefined: the request has no body. */
+  readonly body: RequestBody | undefined
+}
+
+/** The client's side of a transfer. */
+export interface AnswerSink {
+  readonly response: ServerResponse
+  /** The upstream's head has arrived: from here on the transfer writes the answer. Returns the client's headers. */
+  onHead (status: number, headers: RawHeaders): RawHeaders
+  /** Pieces of the answer's body, as they pass. Keeps no view of their memory. */
+  onPiece (piece: Buffer): void
+  /** The last event of a stream that breaks. */
+  errorEvent (error: GatewayError): string
+}
+
+/** Marks the failure of a connect: no byte of the request has left. */
+export class ConnectError extends GatewayError {}
+
+/** Statuses whose answers have no body, whatever their headers say (RFC 9112 section 6.3). */
+const BODILESS = new Set([204, 304])
+
+/**
+ * Sends one request upstream and relays the answer as it comes. `done` resolves
+ * when the answer is complete. It rejects with a {@link GatewayError}; `begun`
+ * tells whether the client has got a part of the answer by then.
+ */
+export class Transfer implements Dispatcher.DispatchHandler {
+  readonly #settle: PromiseWithResolvers<void> = Promise.withResolvers()
+  readonly done: Promise<void> = this.#settle.promise
+  readonly #connection: Connection
+  readonly #limits: TransferLimits
+  readonly #sink: AnswerSink
+  readonly #record: ExchangeRecord
+  readonly #relay: Relay
+  readonly #limit = new TimeLimit(() => this.#timeOut())
+  #controller: Dispatcher.DispatchController | undefined
+  #sentAt = 0
+  #boundary: EventBoundary | undefined
+  #ended = false
+
+  constructor (connection: Connection, limits: TransferLimits, sink: AnswerSink, record: ExchangeRecord) {
+    this.#connection = connection
+    this.#limits = limits
+    this.#sink = sink
+    this.#record = record
+    this.#relay = new Relay(sink.response, limits.clientStall)
+  }
+
+  /** Begins; called once. */
+  send ({ method, path, headers, body }: UpstreamRequest, origin: string): void {
+    this.#record.phase = 'connecting'
+    this.#limit.arm(this.#limits.connect)
+    const framed = body === undefined ? headers : [...headers, 'content-length', String(body.length)]
+    this.#connection.dispatch({ origin, method, path, headers: framed, body: body?.read() ?? null }, this)
+  }
+
+  /** Ends the transfer from the gateway's side: the client left, or the gateway stops. */
+  abort (reason: Error): void {
+    this.#fail(reason)
+  }
+
+  // ---- called by undici
+
+  onRequestStart (controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    if (this.#ended) return controller.abort(new Error('the exchange is over'))
+    this.#record.phase = 'waiting'
+    this.#record.connectTime = this.#connection.connectTime
+    this.#sentAt = performance.now()
+    this.#limit.arm(this.#limits.firstByte)
+  }
+
+  onBodySent (): void {
+    if (this.#record.phase === 'waiting') this.#limit.postpone()
+  }
+
+  onResponseStart (controller: Dispatcher.DispatchController, status: number, _headers: unknown, statusMessage = ''): void {
+    // Informational answers (RFC 9110 section 15.2) are not for the client.
+    if (status < 200 || this.#ended) return
+    if (status > 599) return this.#fail(new GatewayError('upstream_invalid_response', { cause: new Error(`status ${status}`) }))
+    const headers = (controller.rawHeaders as Buffer[]).map(text => text.toString('latin1'))
+    this.#record.status = status
+    this.#record.streamed = isEventStream(headers)
+    try {
+      const hasLength = headerValue(headers, 'content-length') !== undefined && status !== 204
+      this.#relay.begin(status, statusMessage, this.#sink.onHead(status, headers), hasLength)
+      if (this.#record.streamed && !hasLength) this.#boundary = new EventBoundary()
+    } catch (cause) {
+      return this.#fail(new GatewayError('upstream_invalid_response', { cause }))
+    }
+    this.#record.phase = 'streaming'
+    // An upstream may send the body that such an answer cannot have: nobody waits for it.
+    if (BODILESS.has(status)) {
+      this.#connection.destroy()
+      this.#complete([])
+    }
+  }
+
+  onResponseData (controller: Dispatcher.DispatchController, piece: Buffer): void {
+    if (piece.length === 0 || this.#ended) return
+    const record = this.#record
+    if (record.pieces++ === 0) {
+      record.firstByteTime = performance.now() - this.#sentAt
+      this.#limit.arm(this.#limits.idle)
+    } else this.#limit.postpone()
+    record.bytesOut += piece.length
+    this.#boundary?.track(piece)
+    this.#sink.onPiece(piece)
+    if (this.#relay.write(piece)) return
+    controller.pause()
+    // While the client does not read, the upstream cannot be blamed for silence.
+    this.#limit.disarm()
+    this.#relay.onceDrained(() => {
+      if (this.#ended) return
+      this.#limit.arm(this.#limits.idle)
+      controller.resume()
+    })
+  }
+
+  onResponseEnd (controller: Dispatcher.DispatchController): void {
+    if (this.#ended) return
+    // undici takes a reset for the end of a body without a length.
+    if (this.#connection.failed) return this.#fail(upstreamError(new Error('the connection was reset'), true))
+    this.#complete(clientTrailers(((controller.rawTrailers ?? []) as Buffer[]).map(text => text.toString('latin1'))))
+  }
+
+  onResponseError (_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#fail(this.#controller === undefined
+      ? new ConnectError('upstream_unreachable', { cause: error })
+      : upstreamError(error, true))
+  }
+
+  // ---- endings
+
+  #complete (trailers: [string, string][]): void {
+    this.#end()
+    this.#relay.end(trailers)
+    this.#settle.resolve()
+  }
+
+  #timeOut (): void {
+    const { phase, pieces } = this.#record
+    if (phase === 'connecting') this.#fail(new GatewayError('upstream_unreachable', { cause: new Error('connect limit') }))
+    else this.#fail(new GatewayError('upstream_timeout', pieces > 0 ? { message: 'The inference service fell silent in the middle of its answer.' } : {}))
+  }
+
+  #fail (error: Error): void {
+    if (this.#ended) return
+    this.#end()
+    this.#connection.destroy()
+    if (this.#record.phase === 'streaming' && error instanceof GatewayError) {
+      this.#relay.break(this.#boundary?.closing(this.#sink.errorEvent(error)))
+    }
+    this.#settle.reject(error)
+  }
+
+  #end (): void {
+    this.#ended = true
+    this.#limit.disarm()
+  }
+}
