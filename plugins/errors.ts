@@ -43,6 +43,8 @@ function isUploading ({ complete, headers }: IncomingMessage): boolean {
 /** Sends any error in the one shape, with the headers that belong to it. */
 function sendError (error: FastifyError | GatewayError, request: FastifyRequest, reply: FastifyReply): void {
   const known = toGatewayError(error)
+  // A proxied request is counted at the end of its exchange.
+  if (!reply.proxied) request.server.metrics.onRefused(known.code)
   if (known.statusCode >= 500 && known.cause !== undefined) request.log.warn({ err: known.cause }, known.message)
   const body = usesAnthropicErrors(request.url) ? anthropicErrorBody(known) : known.toBody()
   reply.code(known.statusCode).headers(known.headers)
@@ -70,6 +72,7 @@ export function errorOptions () {
         return
       }
       this.log.info({ remoteAddress: socket.remoteAddress, status: known.statusCode, error: known.code }, 'malformed request')
+      this.metrics.onRefused(known.code)
       answerOnSocket(known, socket)
     } as never,
     // The built-in answer is not in the error shape. plugins/drain.ts has its own.

@@ -22,17 +22,18 @@ export interface MetricsOptions {
   queueLimit: number
   /** MODEL_CACHE_TIMEOUT, seconds. */
   catalogMaxAge: number
-  state: GatewayState
 }
 
 /** `GET /metrics`, and the counting of all answers that are sent whole. */
-export default fp(function metrics (fastify: FastifyInstance, { host, port, queueLimit, catalogMaxAge, state }: MetricsOptions, done) {
+export default fp(function metrics (fastify: FastifyInstance, { host, port, queueLimit, catalogMaxAge }: MetricsOptions, done) {
   let known: ReadonlySet<string> = new Set()
-  const update = () => { known = new Set(fastify.catalog.list().map(({ id }) => id)) }
-  fastify.catalog.onChange(update)
-  update()
+  fastify.addHook('onReady', async () => {
+    const update = () => { known = new Set(fastify.catalog.list().map(({ id }) => id)) }
+    fastify.catalog.onChange(update)
+    update()
+  })
 
-  const metrics = new GatewayMetrics({ state, knowsModel: id => known.has(id), version: manifest.version, queueLimit, catalogMaxAge })
+  const metrics = new GatewayMetrics({ state: stateOf(fastify), knowsModel: id => known.has(id), version: manifest.version, queueLimit, catalogMaxAge })
   fastify.decorate('metrics', metrics)
   fastify.addHook('onResponse', (request, reply, next) => {
     metrics.onAnswer(request.is404 ? undefined : request.routeOptions.url, request.method, reply.statusCode)
@@ -55,4 +56,15 @@ export default fp(function metrics (fastify: FastifyInstance, { host, port, queu
     fastify.addHook('onClose', async () => { await own.close() })
   }
   done()
-}, { name: 'metrics', dependencies: ['catalog'] })
+}, { name: 'metrics' })
+
+/** The state of the parts, which are registered later. */
+function stateOf (fastify: FastifyInstance): GatewayState {
+  return {
+    inFlight: () => fastify.forwarder.inFlight,
+    queued: () => fastify.forwarder.queued,
+    upstreamConnections: () => fastify.forwarder.connections,
+    spool: () => ({ bodies: fastify.forwarder.space.files, bytes: fastify.forwarder.space.bytes }),
+    catalog: () => ({ models: fastify.catalog.list().length, age: fastify.catalog.freshness().age, refreshes: fastify.catalog.refreshes })
+  }
+}

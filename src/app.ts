@@ -9,12 +9,14 @@ import errors, { errorOptions } from '../plugins/errors.ts'
 import expect from '../plugins/expect.ts'
 import health from '../plugins/health.ts'
 import keys from '../plugins/keys.ts'
+import metrics from '../plugins/metrics.ts'
 import pages from '../plugins/pages.ts'
 import proxy from '../plugins/proxy.ts'
 import rateLimit from '../plugins/rate-limit.ts'
 import requestIdHeader, { requestIdOptions } from '../plugins/request-id.ts'
 import { logOptions } from '../plugins/request-log.ts'
 import securityHeaders from '../plugins/security-headers.ts'
+import traces from '../plugins/traces.ts'
 import type { Config } from './config.ts'
 import { serverOptions } from './http/server-options.ts'
 import { compileTrust } from './http/trust.ts'
@@ -45,6 +47,8 @@ export async function buildApp (config: Config): Promise<FastifyInstance> {
   await app.register(expect, { bodyLimit: config.BODY_LIMIT })
   await app.register(cors, { origins: config.CORS_ORIGINS })
   await app.register(drain)
+  await app.register(metrics, { host: config.HOST, port: config.METRICS_PORT, queueLimit: config.MAX_QUEUED_REQUESTS, catalogMaxAge: config.MODEL_CACHE_TIMEOUT })
+  await app.register(traces, { upstream: config.INFERENCE_SERVICE_URL })
   await app.register(keys, { keys: config.API_KEYS, except: OPEN_ROUTES })
   await app.register(rateLimit, { perMinute: config.RATE_LIMIT, keys: config.API_KEYS })
 

@@ -49,6 +49,8 @@ export interface Freshness {
  */
 export class Catalog {
   readonly source: CatalogSource
+  /** Refreshes since the start. */
+  readonly refreshes = { success: 0, failure: 0 }
   readonly #parts: CatalogParts
   readonly #curated: Cached<CuratedList> | undefined
   readonly #reported: Cached<ReportedModel[]> | undefined
@@ -66,9 +68,14 @@ export class Catalog {
       maxAge: parts.maxAge,
       onCopy: copy => {
         this.#settle()
-        if (!copy.restored) parts.snapshots?.keep(this.#snapshot())
+        if (copy.restored) return
+        this.refreshes.success++
+        parts.snapshots?.keep(this.#snapshot())
       },
-      onFailure: (error, retryIn) => parts.onFailure(what, error, retryIn)
+      onFailure: (error, retryIn) => {
+        this.refreshes.failure++
+        parts.onFailure(what, error, retryIn)
+      }
     })
     this.#curated = cached('database', parts.curated)
     this.#reported = cached('inference', parts.reported)

@@ -29,6 +29,17 @@ export interface Traces {
   close (): Promise<void>
 }
 
+/** Raw headers (name, value, …) with those of the trace in place of the client's. */
+export function withTraceHeaders (headers: readonly string[], { traceparent, tracestate }: UpstreamTraceHeaders): string[] {
+  const others = headers.filter((_, i) => !/^trace(parent|state)$/i.test(headers[i - i % 2]!))
+  return [...others, 'traceparent', traceparent, ...(tracestate === undefined ? [] : ['tracestate', tracestate])]
+}
+
+/** The trace that a request's `traceparent` names. */
+export function traceIdOf (headers: IncomingHttpHeaders): string | undefined {
+  return /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-/.exec(String(headers.traceparent))?.[1]
+}
+
 /** What {@link startTraces} needs. */
 export interface TracesOptions {
   /** OpenTelemetry's standard variables, see docs/operations.md. */
