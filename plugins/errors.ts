@@ -43,8 +43,6 @@ function isUploading ({ complete, headers }: IncomingMessage): boolean {
 /** Sends any error in the one shape, with the headers that belong to it. */
 function sendError (error: FastifyError | GatewayError, request: FastifyRequest, reply: FastifyReply): void {
   const known = toGatewayError(error)
-  // A proxied request is counted at the end of its exchange.
-  if (!reply.proxied) request.server.metrics.onRefused(known.code)
   if (known.statusCode >= 500 && known.cause !== undefined) request.log.warn({ err: known.cause }, known.message)
   const body = usesAnthropicErrors(request.url) ? anthropicErrorBody(known) : known.toBody()
   reply.code(known.statusCode).headers(known.headers)
@@ -62,6 +60,7 @@ export function errorOptions () {
   return {
     frameworkErrors: ((error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
       // Before routing no hook runs: what hooks would add is added here.
+      request.server.metrics.onRefused(toGatewayError(error).code)
       reply.headers({ 'x-request-id': request.id, 'x-content-type-options': 'nosniff' })
       sendError(error, request, reply)
     }) as never,

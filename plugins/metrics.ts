@@ -4,6 +4,7 @@ import { GatewayError } from '../src/errors.ts'
 import { preferredFormat } from '../src/telemetry/accept.ts'
 import { GatewayMetrics, type GatewayState } from '../src/telemetry/metrics.ts'
 import { CONTENT_TYPES } from '../src/telemetry/registry.ts'
+import { toGatewayError } from './errors.ts'
 import manifest from '../package.json' with { type: 'json' }
 
 declare module 'fastify' {
@@ -37,6 +38,12 @@ export default fp(function metrics (fastify: FastifyInstance, { host, port, queu
   fastify.decorate('metrics', metrics)
   fastify.addHook('onResponse', (request, reply, next) => {
     metrics.onAnswer(request.is404 ? undefined : request.routeOptions.url, request.method, reply.statusCode)
+    next()
+  })
+
+  fastify.addHook('onError', (_request, reply, error, next) => {
+    // A proxied request is counted at the end of its exchange.
+    if (!reply.proxied) metrics.onRefused(toGatewayError(error).code)
     next()
   })
 

@@ -71,9 +71,11 @@ t.test('requests of every end', async t => {
     t.equal(server.attributes['error.type'], 'invalid_json')
   })
 
-  await t.test('a malformed one, which reaches no route', async () => {
+  await t.test('a malformed one, which reaches no route', async t => {
     const raw = await rawClient(gateway.port, 'GET / HTTP/9.9\r\n\r\n')
     await raw.closed
+    t.match(raw.text(), /^HTTP\/1\.1 400 /)
+    await eventually(() => /"msg":"malformed request"/.test(gateway.out()), 5000)
   })
 
   await t.test('the scrape', async t => {

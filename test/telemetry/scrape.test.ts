@@ -13,6 +13,7 @@ t.test('open where there are no keys', async t => {
   await list.text()
   await fetch(`${url}/v1/models`, { headers: { 'if-none-match': list.headers.get('etag')! } })
   await (await fetch(`${url}/no/such/route`)).text()
+  await (await fetch(`${url}/v1/%zz`)).text()
   const answer = await fetch(`${url}/metrics`)
   t.equal(answer.status, 200)
   t.equal(answer.headers.get('content-type'), 'text/plain; version=0.0.4; charset=utf-8')
@@ -20,6 +21,7 @@ t.test('open where there are no keys', async t => {
   t.equal(samples.get('gateway_http_requests_total{http_route="/v1/models",http_request_method="GET",http_response_status_code="200"}'), 1)
   t.equal(samples.get('gateway_http_requests_total{http_route="/v1/models",http_request_method="GET",http_response_status_code="304"}'), 1)
   t.equal(samples.get('gateway_requests_refused_total{code="not_found"}'), 1)
+  t.equal(samples.get('gateway_requests_refused_total{code="invalid_url"}'), 1)
   t.equal(samples.get('gateway_http_requests_total{http_route="unknown",http_request_method="GET",http_response_status_code="404"}'), 1)
 })
 
