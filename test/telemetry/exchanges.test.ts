@@ -26,7 +26,7 @@ t.test('requests of every end', async t => {
   }
   const spansOf = async (traceId: string, count: number) => {
     const found = () => receiver.spans.filter(span => span.traceId === traceId)
-    await eventually(() => found().length === count, 5000, () => JSON.stringify(found()))
+    await eventually(() => found().length === count, 5000, () => found().map(({ kind, name }) => `${kind} ${name}`).join())
     return { server: found().find(({ kind }) => kind === 'server')!, client: found().find(({ kind }) => kind === 'client')! }
   }
 
