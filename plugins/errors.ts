@@ -64,6 +64,7 @@ export function errorOptions () {
   return {
     frameworkErrors: ((error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
       // Before routing no hook runs: what hooks would add is added here.
+      request.server.metrics.onRefused(toGatewayError(error).code)
       reply.headers({ 'x-request-id': request.id, 'x-content-type-options': 'nosniff' })
       sendError(error, request, reply)
     }) as never,
@@ -74,6 +75,7 @@ export function errorOptions () {
         return
       }
       this.log.info({ remoteAddress: socket.remoteAddress, status: known.statusCode, error: known.code }, 'malformed request')
+      this.metrics.onRefused(known.code)
       answerOnSocket(known, socket)
     } as never,
     // The built-in answer is not in the error shape. plugins/drain.ts has its own.

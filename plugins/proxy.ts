@@ -14,6 +14,8 @@ import { clientResponseHeaders, headerValue, upstreamRequestHeaders } from '../s
 import { modelPolicy } from '../src/proxy/policy.ts'
 import { scannerFor, type DefaultModels } from '../src/proxy/scanners.ts'
 import { publicLocation, upstreamPath, upstreamTarget } from '../src/proxy/target.ts'
+import { Observation } from '../src/telemetry/observation.ts'
+import { withTraceHeaders } from '../src/telemetry/traces.ts'
 import { logExchange } from './request-log.ts'
 
 declare module 'fastify' {
@@ -53,10 +55,11 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
 
   async function handle (endpoint: Endpoint, prefix: string, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const record = newRecord(request.routeOptions.url!, endpoint.path, request.method)
+    const observation = new Observation(fastify.traces?.startServerSpan(request.headers))
     reply.proxied = true
     let failure: Error | undefined
     try {
-      await forward(endpoint, prefix, request, reply, record)
+      await forward(endpoint, prefix, request, reply, record, observation)
     } catch (error) {
       failure = error as Error
       if (error instanceof GatewayError) record.errorCode = error.code
@@ -67,11 +70,13 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
         throw error
       }
     } finally {
-      logExchange(request, record, failure)
+      const ended = observation.end(record)
+      fastify.metrics.onExchangeEnd(ended)
+      logExchange(request, ended, observation.span, failure)
     }
   }
 
-  async function forward (endpoint: Endpoint, prefix: string, request: FastifyRequest, reply: FastifyReply, record: ExchangeRecord): Promise<void> {
+  async function forward (endpoint: Endpoint, prefix: string, request: FastifyRequest, reply: FastifyReply, record: ExchangeRecord, observation: Observation): Promise<void> {
     const { raw } = request
     const address = raw.socket.remoteAddress ?? 'unknown'
     const peer = { address, protocol: request.protocol, host: raw.headers.host ?? '', trusted: trust(address, 0) }
@@ -82,23 +87,27 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
       scanner: scannerFor(endpoint, raw.headers, defaults, strict),
       refuseModel: strict ? modelPolicy(endpoint.modelType, fastify.catalog) : undefined,
       path: upstreamPath(endpoint.path, raw.url!, prefix, target),
-      headers: decoded => upstreamRequestHeaders(raw.rawHeaders, {
-        peer,
-        credentials: { key: fastify.credentials.inferenceKey, stripClientKeys },
-        requestId: request.id,
-        decoded,
-        apiKeyHeader: anthropic
-      }),
+      headers: decoded => {
+        const headers = upstreamRequestHeaders(raw.rawHeaders, {
+          peer,
+          credentials: { key: fastify.credentials.inferenceKey, stripClientKeys },
+          requestId: request.id,
+          decoded,
+          apiKeyHeader: anthropic
+        })
+        return observation.span === undefined ? headers : withTraceHeaders(headers, observation.span.startUpstream())
+      },
       sink: {
         onHead: (status, headers) => {
           // A broken stream can be ended honestly only where Fastify does not send the answer.
           reply.hijack()
+          observation.onHead(headerValue(headers, 'content-type'), headerValue(headers, 'content-encoding'))
           record.upstreamRequestId = UPSTREAM_IDS.map(name => headerValue(headers, name)).find(id => id !== undefined)
           const own = reply.getHeaders()
           if (!raw.complete) own.connection = 'close'
           return clientResponseHeaders(headers, { status, own, rewriteLocation: location => publicLocation(location, target, publicPath + prefix) })
         },
-        onPiece: () => {},
+        onPiece: piece => observation.onPiece(piece),
         errorEvent: error => anthropic
           ? `event: error\ndata: ${JSON.stringify(anthropicErrorBody(error))}\n\n`
           : `data: ${JSON.stringify(error.toBody())}\n\n`
@@ -123,7 +132,7 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
       }
     }
   })
-}, { name: 'proxy', dependencies: ['errors', 'keys', 'catalog'] })
+}, { name: 'proxy', dependencies: ['errors', 'keys', 'catalog', 'metrics', 'traces'] })
 
 /** One registration of the plugin for each set of methods. */
 function groupByMethods (endpoints: readonly Endpoint[]): [Method[], Endpoint[]][] {

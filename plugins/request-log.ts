@@ -1,6 +1,7 @@
 import { LogController, type FastifyReply, type FastifyRequest } from 'fastify'
 import pino from 'pino'
-import type { ExchangeRecord } from '../src/proxy/exchange-record.ts'
+import type { ExchangeRecord } from '../src/telemetry/observation.ts'
+import { traceIdOf, type RequestSpan } from '../src/telemetry/traces.ts'
 
 declare module 'fastify' {
   interface FastifyReply {
@@ -44,25 +45,35 @@ class RequestLog extends LogController {
 }
 
 /** The line of a proxied request, also where it got no answer. */
-export function logExchange (request: FastifyRequest, record: ExchangeRecord, error?: Error & { code?: string }): void {
+export function logExchange (request: FastifyRequest, record: ExchangeRecord, span?: RequestSpan, error?: Error & { code?: string }): void {
   const fields = {
     ...whoAndWhat(request),
     path: record.route,
+    traceId: span?.traceId ?? traceIdOf(request.headers),
+    spanId: span?.spanId,
     outcome: record.outcome,
     phase: record.outcome === 'complete' ? undefined : record.phase,
     status: record.status,
     model: record.requestModel,
+    answeredBy: record.responseModel,
+    tokensIn: record.usage?.input,
+    tokensOut: record.usage?.output,
     bytesIn: record.bytesIn,
     bytesOut: record.bytesOut,
-    queueMs: logged(record.queueWait),
-    firstByteMs: logged(record.firstByteTime),
-    durationMs: logged(record.duration),
+    queueMs: inMs(record.queueWait),
+    firstByteMs: inMs(record.timeToFirstByte),
+    durationMs: inMs(record.duration),
     upstreamRequestId: record.upstreamRequestId,
     error: record.errorCode,
     cause: described(error?.cause)
   }
   if (record.errorCode === undefined) request.log.info(fields, 'proxied')
   else request.log.warn(fields, error?.message ?? 'proxied')
+}
+
+/** Seconds as they are logged. */
+function inMs (seconds: number | undefined): number | undefined {
+  return seconds === undefined ? undefined : logged(seconds * 1000)
 }
 
 function whoAndWhat (request: FastifyRequest) {

@@ -10,6 +10,7 @@ import expect from '../plugins/expect.ts'
 import health from '../plugins/health.ts'
 import hosts from '../plugins/hosts.ts'
 import keys from '../plugins/keys.ts'
+import metrics from '../plugins/metrics.ts'
 import origin from '../plugins/origin.ts'
 import pages from '../plugins/pages.ts'
 import proxy from '../plugins/proxy.ts'
@@ -18,6 +19,7 @@ import reload from '../plugins/reload.ts'
 import requestIdHeader, { requestIdOptions } from '../plugins/request-id.ts'
 import { logOptions } from '../plugins/request-log.ts'
 import securityHeaders from '../plugins/security-headers.ts'
+import traces from '../plugins/traces.ts'
 import type { Config } from './config.ts'
 import { Credentials } from './http/credentials.ts'
 import { Origins } from './http/origins.ts'
@@ -26,7 +28,7 @@ import { compileTrust } from './http/trust.ts'
 import { listEndpoints } from './proxy/endpoints.ts'
 
 /** What needs none of API_KEYS; /admin has a key of its own. */
-const OPEN_ROUTES = ['/', '/healthz', '/readyz', '/docs', '/docs/*', '/openapi.json', '/admin', '/admin/*', '/studio', '/studio/', '/pages/*']
+const OPEN_ROUTES = ['/', '/healthz', '/readyz', '/docs', '/docs/*', '/openapi.json', '/admin', '/admin/*', '/studio', '/pages/*']
 
 /**
  * The gateway, ready to listen. Plugins in order: what a request passes, first
@@ -56,6 +58,8 @@ export async function buildApp (config: Config): Promise<FastifyInstance> {
   await app.register(hosts, { keyed: config.API_KEYS.length > 0, allowed: config.ALLOWED_HOSTS, publicUrl: config.PUBLIC_URL })
   await app.register(origin, { origins })
   await app.register(drain)
+  await app.register(metrics, { host: config.HOST, port: config.METRICS_PORT, queueLimit: config.MAX_QUEUED_REQUESTS, catalogMaxAge: config.MODEL_CACHE_TIMEOUT })
+  await app.register(traces, { upstream: config.INFERENCE_SERVICE_URL })
   await app.register(keys, { credentials: new Credentials(config), except: OPEN_ROUTES })
   await app.register(rateLimit, { perMinute: config.RATE_LIMIT, redisUrl: config.REDIS_URL })
 

@@ -36,6 +36,7 @@ export async function serve (environment: NodeJS.ProcessEnv): Promise<string> {
   const app = await refuseBadConfig(() => buildApp(config))
   for (const warning of settingWarnings(environment, config)) app.log.warn(warning)
   app.reload.register('keys', () => app.credentials.renew(load()))
+  app.reload.register('catalog', () => app.catalog.reloadStatic())
   process.on('SIGHUP', () => app.reload.run())
   let stopping: Promise<void> | undefined
   for (const signal of ['SIGTERM', 'SIGINT']) {

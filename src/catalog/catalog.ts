@@ -58,6 +58,8 @@ const NOTHING_SKIPPED: Skipped = { count: 0, reasons: {} }
  */
 export class Catalog {
   readonly source: CatalogSource
+  /** Refreshes since the start. */
+  readonly refreshes = { success: 0, failure: 0 }
   readonly #parts: CatalogParts
   readonly #curated: Cached<CuratedList> | undefined
   readonly #reported: Cached<ReportedList> | undefined
@@ -235,9 +237,14 @@ export class Catalog {
       maxAge: this.#parts.maxAge,
       onCopy: async copy => {
         await this.#settle()
-        if (!copy.restored) this.#parts.snapshots?.keep(this.#snapshot())
+        if (copy.restored) return
+        this.refreshes.success++
+        this.#parts.snapshots?.keep(this.#snapshot())
       },
-      onFailure: (error, retryIn) => this.#parts.onFailure(what, error, retryIn)
+      onFailure: (error, retryIn) => {
+        this.refreshes.failure++
+        this.#parts.onFailure(what, error, retryIn)
+      }
     })
     return cached
   }
