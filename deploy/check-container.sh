@@ -20,7 +20,7 @@ cleanup() {
 }
 trap cleanup EXIT
 
-step() { echo "container: $*"; }
+step() { echo "container: $* (${SECONDS} s)"; }
 fail() { echo "container: FAILED: $*" >&2; [ -f "$work/gateway.log" ] && tail -n 20 "$work/gateway.log" >&2; exit 1; }
 # Waits up to $1 tenths of a second for the command that follows.
 wait_for() {
@@ -72,7 +72,7 @@ build_image() {
     echo 'cafile=/run/ca.pem' >>"$work/npmrc"
     arguments+=(--volume "$work/ca.pem:/run/ca.pem:ro")
   fi
-  build_store bud --isolation chroot --format docker --pull-never --quiet \
+  build_store bud --isolation chroot --format docker --pull-never \
     --build-arg BASE=localhost/base --build-arg REVISION="$(git rev-parse HEAD 2>/dev/null || echo unknown)" \
     --secret id=npmrc,src="$work/npmrc" "${arguments[@]}" \
     -f deploy/Dockerfile -t localhost/model-gateway . >"$work/build.log" 2>&1 ||

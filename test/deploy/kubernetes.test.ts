@@ -18,8 +18,8 @@ function build (overlay: string): KubernetesObject[] {
 }
 
 /** The package with the schema of an object: Kubernetes' own, or the Prometheus Operator's. */
-function schemaModule ({ apiVersion }: KubernetesObject): string {
-  return `${apiVersion.startsWith('monitoring.coreos.com/') ? '@kubernetes-models/prometheus-operator' : 'kubernetes-models'}/${apiVersion}`
+function schemaModule ({ apiVersion, kind }: KubernetesObject): string {
+  return `${apiVersion.startsWith('monitoring.coreos.com/') ? '@kubernetes-models/prometheus-operator' : 'kubernetes-models'}/${apiVersion}/${kind}`
 }
 
 async function isValid (t: Test, object: KubernetesObject): Promise<void> {
@@ -33,7 +33,7 @@ function hasNoUnknownField (t: Test, objects: KubernetesObject[]): void {
   const folder = t.testdir({ 'objects.ts': source })
   const root = new URL('../..', import.meta.url).pathname
   try {
-    execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '--noEmit', '--strict', '--ignoreConfig', '--skipLibCheck', '--module', 'nodenext', '--types', '', join(folder, 'objects.ts')], { encoding: 'utf8' })
+    execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '--noEmit', '--strict', '--ignoreConfig', '--skipLibCheck', '--module', 'nodenext', '--types', 'node', join(folder, 'objects.ts')], { encoding: 'utf8' })
     t.pass('no unknown field')
   } catch (error) {
     t.fail(`unknown fields:\n${(error as { stdout: string }).stdout}`)
