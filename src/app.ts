@@ -67,7 +67,7 @@ export async function buildApp (config: Config): Promise<FastifyInstance> {
   await app.register(proxy, { config, trust, requestLog })
 
   // behind ADMIN_API_KEY
-  await app.register(admin, { key: config.ADMIN_API_KEY })
+  await app.register(admin, { keys: config.ADMIN_API_KEY })
 
   return app as unknown as FastifyInstance
 }
