@@ -95,7 +95,11 @@ export async function startProxy (t: Test, name: ProxyName, gateways: number[], 
     clearTimeout(killed)
   })
   let listening = false
-  const knock = () => connect(port, '127.0.0.1').once('connect', function () { listening = true; this.destroy() }).once('error', () => { if (child.exitCode === null) setTimeout(knock, 20) })
+  const knock = () => {
+    const socket = connect(port, '127.0.0.1')
+    socket.once('connect', () => { listening = true; socket.destroy() })
+    socket.once('error', () => { if (child.exitCode === null) setTimeout(knock, 20) })
+  }
   knock()
   await eventually(() => listening || child.exitCode !== null, 20_000, () => output)
   if (!listening) throw new Error(`${name} ended: ${output}`)

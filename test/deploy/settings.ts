@@ -1,4 +1,4 @@
-import t from 'tap'
+import type { Test } from 'tap'
 import { ConfigSchema } from '../../src/config.ts'
 
 /** Settings that may come from a file named by `NAME_FILE`. */
@@ -7,7 +7,7 @@ const FROM_FILE = ['API_KEYS', 'ADMIN_API_KEY', 'INFERENCE_API_KEY', 'DATABASE_U
 const OF_NODE = ['NODE_ENV']
 
 /** Fails unless each name is a setting of the gateway: a misspelt one would have no effect. */
-export function areSettings (test: typeof t, names: Iterable<string>): void {
+export function areSettings (t: Test, names: Iterable<string>): void {
   const known = [...Object.keys(ConfigSchema.properties), ...FROM_FILE.map(name => `${name}_FILE`), ...OF_NODE]
-  for (const name of names) test.ok(known.includes(name), `${name} is a setting`)
+  for (const name of names) t.ok(known.includes(name), `${name} is a setting`)
 }
