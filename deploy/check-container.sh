@@ -110,6 +110,8 @@ run_container() {
   ' sh "$root" "$work/data" "$work/spool" env -i -C /app "$@"
 }
 
+# A command in the container, as an engine's `exec` starts it.
+inside() { nsenter --target "$gateway" --mount --root --wd "$@"; }
 first_process() { tr -d ' ' <"/proc/$1/task/$1/children" 2>/dev/null; }
 address_in() { grep -oE 'http://127\.0\.0\.1:[0-9]+' "$1" | head -n 1; }
 
@@ -148,13 +150,15 @@ wait_for 300 port_of_gateway >/dev/null || fail 'the gateway does not start'
 url=http://127.0.0.1:$(port_of_gateway)
 gateway=$(first_process "$engine")
 grep -qE '^Uid:\s+1000\s+1000' "/proc/$gateway/status" || fail 'the gateway does not run as user 1000'
-nsenter --target "$gateway" --mount --root --wd sh -c ': >/app/x' 2>/dev/null && fail 'the root can be written'
+inside sh -c ': >/app/x' 2>/dev/null && fail 'the root can be written'
+inside sh -c ': >/app/data/probe && : >/spool/probe' || fail 'a volume cannot be written'
 [ -s "$work/data/catalog.db" ] || fail 'the database is not in the volume'
 
 step '/readyz, HEALTHCHECK, /v1/models'
 [ "$(curl -s -o /dev/null -w '%{http_code}' "$url/readyz")" = 200 ] || fail '/readyz is not 200'
-nsenter --target "$gateway" --mount --root env -i "${environment[@]}" PORT="${url##*:}" "${health[@]:1}" || fail 'HEALTHCHECK says unhealthy'
-nsenter --target "$gateway" --mount --root env -i "${environment[@]}" PORT=1 "${health[@]:1}" && fail 'HEALTHCHECK cannot say unhealthy'
+inside env -i "${environment[@]}" PORT="${url##*:}" "${health[@]:1}" || fail 'HEALTHCHECK says unhealthy'
+inside env -i "${environment[@]}" PORT=1 "${health[@]:1}" 2>"$work/unhealthy.log" && fail 'HEALTHCHECK cannot say unhealthy'
+[ ! -s "$work/unhealthy.log" ] || fail 'HEALTHCHECK does not run'
 [ "$(curl -s "$url/v1/models" | grep -o '"id"' | wc -l)" = 7 ] || fail '/v1/models does not list the seven models'
 # Above 256 KiB a body goes through a file in SPOOL_DIR.
 head -c 400000 /dev/zero | tr '\0' 'x' | { printf '{"messages":[{"role":"user","content":"'; cat; printf '"}]}'; } >"$work/large.json"
