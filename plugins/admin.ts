@@ -7,18 +7,11 @@ import { MODEL_TYPES, ModelTypeSchema } from '../src/catalog/models.ts'
 import { schemaProblems } from '../src/catalog/problems.ts'
 import { CatalogFileSchema } from '../src/catalog/static.ts'
 import { ErrorSchema, GatewayError } from '../src/errors.ts'
-import { KeySet, namedKey, presentedKey } from '../src/http/keys.ts'
 import { AuditPageSchema, CatalogStatusSchema, ImportResultSchema, ModelPageSchema } from '../src/store/answers.ts'
 import { exported, fileTag, knownModel, recordTag, refuse, withImported, withNew, withOrder, without, withPatched, withReplaced } from '../src/store/edits.ts'
 import { ModelPatchSchema, ModelRecordSchema, ModelReplacementSchema, NewModelSchema, OrderSchema } from '../src/store/inputs.ts'
 import { AuditPlaceSchema, cutPage, ModelPlaceSchema, pageOf, readCursor } from '../src/store/paging.ts'
 import type { Change, ModelDraft, ModelRecord, PlacedRecord } from '../src/store/records.ts'
-
-/** What `app.ts` supplies. */
-export interface AdminOptions {
-  /** The keys that open these routes, as ADMIN_API_KEY lists them; without one there are none. */
-  keys: readonly string[]
-}
 
 const IMPORT_LIMIT = 5 * 1024 * 1024
 const PAGE = 50
@@ -47,24 +40,23 @@ const EDIT_ONE = { ...EDIT, ...errors(404, 412) }
 const described = (operationId: string, summary: string, description: string) => ({ operationId, summary, description, tags: ['admin'], security: [{ adminKey: [] }] })
 const ofModel = { config: { openapiPath: '/admin/models/{id}' } }
 
-function adminPlugin (instance: FastifyInstance, { keys }: AdminOptions, done: () => void): void {
-  if (keys.length === 0) return done()
+function adminPlugin (instance: FastifyInstance, _options: object, done: () => void): void {
+  if (instance.credentials.adminKeys.size === 0) return done()
   instance.register((scope, _options, done) => {
-    adminRoutes(scope, keys)
+    adminRoutes(scope)
     done()
   }, { prefix: '/admin' })
   done()
 }
 
-function adminRoutes (scope: FastifyInstance, entries: readonly string[]): void {
+function adminRoutes (scope: FastifyInstance): void {
   const app = scope.withTypeProvider<TypeBoxTypeProvider>()
   const { catalog, modelStore: store } = app
-  const keys = new KeySet(entries, 'admin')
-  const who = namedKey(entries[0]!, 'admin').name
 
   app.addHook('onRequest', (request, reply, next) => {
     reply.header('cache-control', 'no-store')
-    next(keys.has(presentedKey(request.headers)) ? undefined : new GatewayError('invalid_api_key', { headers: { 'www-authenticate': 'Bearer' } }))
+    app.keyGuard(request, app.credentials.adminKeys)
+    next()
   })
   app.removeContentTypeParser('text/plain')
   app.addContentTypeParser('application/merge-patch+json', { parseAs: 'string' }, app.getDefaultJsonParser('error', 'error'))
@@ -78,19 +70,20 @@ function adminRoutes (scope: FastifyInstance, entries: readonly string[]): void 
   }
   const records = async (): Promise<ModelRecord[]> => (await placed()).map(({ record }) => record)
 
-  async function change (edit: (records: ModelRecord[]) => ModelDraft[]): Promise<Change[]> {
+  /** @param who the name of the key that the request presented */
+  async function change (who: string | undefined, edit: (records: ModelRecord[]) => ModelDraft[]): Promise<Change[]> {
     if (store === null) {
       throw new GatewayError('conflict', { message: `The catalog's source (${catalog.source}) cannot be edited. Models are edited with CATALOG_SOURCE=database, and with CATALOG_SOURCE=inference where DATABASE_URL is set.` })
     }
-    const changes = await reachable(store.change(who, edit))
+    const changes = await reachable(store.change(who as string, edit))
     await catalog.edited()
     return changes
   }
 
   /** The record as this change left it, whatever others do to it meanwhile. */
-  async function changeOne (id: string, edit: (records: ModelRecord[]) => ModelDraft[]): Promise<ModelRecord> {
+  async function changeOne (who: string | undefined, id: string, edit: (records: ModelRecord[]) => ModelDraft[]): Promise<ModelRecord> {
     let before: ModelRecord | undefined
-    const changes = await change(records => {
+    const changes = await change(who, records => {
       before = records.find(record => record.id === id)
       return edit(records)
     })
@@ -122,8 +115,8 @@ function adminRoutes (scope: FastifyInstance, entries: readonly string[]): void 
       body: NewModelSchema,
       response: { 201: ModelRecordSchema, ...EDIT }
     }
-  }, async ({ body }, reply) => {
-    const record = await changeOne(body.id, records => withNew(records, body))
+  }, async ({ body, keyName }, reply) => {
+    const record = await changeOne(keyName, body.id, records => withNew(records, body))
     return await sendRecord(reply.code(201).header('location', `/admin/models/${encodeURIComponent(body.id)}`), record)
   })
 
@@ -145,8 +138,8 @@ function adminRoutes (scope: FastifyInstance, entries: readonly string[]): void 
       body: ModelReplacementSchema,
       response: { 200: ModelRecordSchema, ...EDIT_ONE }
     }
-  }, async ({ params: { '*': id }, headers, body }, reply) => {
-    return await sendRecord(reply, await changeOne(id, records => withReplaced(records, id, body, headers['if-match'])))
+  }, async ({ params: { '*': id }, headers, body, keyName }, reply) => {
+    return await sendRecord(reply, await changeOne(keyName, id, records => withReplaced(records, id, body, headers['if-match'])))
   })
 
   app.patch('/models/*', {
@@ -159,8 +152,8 @@ function adminRoutes (scope: FastifyInstance, entries: readonly string[]): void 
       body: ModelPatchSchema,
       response: { 200: ModelRecordSchema, ...EDIT_ONE }
     }
-  }, async ({ params: { '*': id }, headers, body }, reply) => {
-    return await sendRecord(reply, await changeOne(id, records => withPatched(records, id, body, headers['if-match'])))
+  }, async ({ params: { '*': id }, headers, body, keyName }, reply) => {
+    return await sendRecord(reply, await changeOne(keyName, id, records => withPatched(records, id, body, headers['if-match'])))
   })
 
   app.delete('/models/*', {
@@ -171,8 +164,8 @@ function adminRoutes (scope: FastifyInstance, entries: readonly string[]): void 
       headers: IfMatch,
       response: { 204: Type.Null({ description: 'Removed.' }), ...EDIT_ONE }
     }
-  }, async ({ params: { '*': id }, headers }, reply) => {
-    await change(records => without(records, id, headers['if-match']))
+  }, async ({ params: { '*': id }, headers, keyName }, reply) => {
+    await change(keyName, records => without(records, id, headers['if-match']))
     return await reply.code(204).send(null)
   })
 
@@ -182,8 +175,8 @@ function adminRoutes (scope: FastifyInstance, entries: readonly string[]): void 
       body: OrderSchema,
       response: { 200: OrderSchema, ...EDIT }
     }
-  }, async ({ body }) => {
-    await change(records => withOrder(records, body))
+  }, async ({ body, keyName }) => {
+    await change(keyName, records => withOrder(records, body))
     return (await records()).map(({ id }) => id)
   })
 
@@ -205,9 +198,9 @@ function adminRoutes (scope: FastifyInstance, entries: readonly string[]): void 
       body: CatalogFileSchema,
       response: { 200: ImportResultSchema, ...EDIT, ...errors(412) }
     }
-  }, async ({ headers, body }) => {
+  }, async ({ headers, body, keyName }) => {
     let total = 0
-    const changes = await change(records => {
+    const changes = await change(keyName, records => {
       const drafts = withImported(records, body, headers['if-match'])
       total = drafts.length
       return drafts
@@ -277,4 +270,4 @@ function asRecord (model: Omit<ModelRecord, 'createdAt' | 'updatedAt'> & { creat
 }
 
 /** The routes that change the catalog, below `/admin`. */
-export default fp(adminPlugin, { name: 'admin', fastify: '5.x', dependencies: ['catalog'] })
+export default fp(adminPlugin, { name: 'admin', fastify: '5.x', dependencies: ['catalog', 'keys'] })

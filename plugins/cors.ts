@@ -1,34 +1,35 @@
 import cors, { type FastifyCorsOptionsDelegateCallback } from '@fastify/cors'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import type { Origins } from '../src/http/origins.ts'
 
 /** What `app.ts` supplies. */
 export interface CorsOptions {
-  /** Origins whose pages may read answers; `*` is any, none is those of this machine. */
-  origins: readonly string[]
+  origins: Origins
 }
 
-const LOCALHOST = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/
-
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
-const ALLOWED = new Set(['accept', 'authorization', 'content-type', 'idempotency-key', 'if-match', 'if-none-match', 'user-agent', 'x-api-key', 'x-request-id'])
-// OpenAI clients send growing families of these; a fixed list would break at their next release.
-const CLIENTS_OWN = /^(x-stainless|openai)-[a-z-]+$/
-const EXPOSED = ['age', 'cache-status', 'etag', 'location', 'retry-after', 'x-request-id', 'x-should-retry']
+// What SDKs read, for browsers that do not know the asterisk. That one is all headers, so also the growing families of
+// upstream services (openai-*, x-ratelimit-*): it holds for requests without credentials, and no others are allowed.
+const EXPOSED = [
+  'age', 'cache-status', 'etag', 'location', 'content-disposition',
+  'x-request-id', 'request-id', 'openai-processing-ms',
+  'retry-after', 'retry-after-ms', 'x-should-retry',
+  'ratelimit', 'ratelimit-policy', 'ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset',
+  '*'
+]
+// RFC 9110 section 5.6.2.
+const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/
 
 async function corsPlugin (app: FastifyInstance, { origins }: CorsOptions): Promise<void> {
-  const any = origins.includes('*')
-  const listed = new Set(origins.map(normalize))
-  const isAllowed = (origin: string) => any || (listed.size === 0 ? LOCALHOST.test(origin) : listed.has(origin))
-
   const delegator: FastifyCorsOptionsDelegateCallback = ({ headers, method }, done) => {
     const { origin = '' } = headers
     // An OPTIONS request that is no preflight is answered as any other unknown route.
     const asks = method !== 'OPTIONS' || headers['access-control-request-method'] !== undefined
     done(null, {
-      origin: origin !== '' && asks && isAllowed(origin) && (any ? '*' : origin),
+      origin: origin !== '' && asks && origins.isListed(origin) && (origins.any ? '*' : origin),
       methods: METHODS,
-      allowedHeaders: allowedOf(headers['access-control-request-headers']),
+      allowedHeaders: tokensOf(headers['access-control-request-headers']),
       exposedHeaders: EXPOSED,
       maxAge: 600
     })
@@ -36,14 +37,13 @@ async function corsPlugin (app: FastifyInstance, { origins }: CorsOptions): Prom
   await app.register(cors, { delegator })
 }
 
-/** As a browser writes it in `Origin`: no path, no default port. */
-function normalize (origin: string): string {
-  return /^https?:/i.test(origin) ? URL.parse(origin)?.origin ?? origin : origin
-}
-
-function allowedOf (requested: unknown): string[] {
+/**
+ * An allowed page may send any header: a list of names would break with the next
+ * release of a client, and the page could ask without a browser anyway.
+ */
+function tokensOf (requested: unknown): string[] {
   if (typeof requested !== 'string') return []
-  return requested.toLowerCase().split(',').map(name => name.trim()).filter(name => ALLOWED.has(name) || CLIENTS_OWN.test(name))
+  return requested.toLowerCase().split(',').map(name => name.trim()).filter(name => TOKEN.test(name))
 }
 
 /** Lets pages of other origins use the gateway. Comes before every plugin that may refuse a request. */

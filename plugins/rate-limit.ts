@@ -1,30 +1,133 @@
-import rateLimitPlugin from '@fastify/rate-limit'
-import type { FastifyInstance } from 'fastify'
+import rateLimitPlugin, { type FastifyRateLimitStore, type RateLimitPluginOptions } from '@fastify/rate-limit'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import fp from 'fastify-plugin'
-import { createHash } from 'node:crypto'
 import { GatewayError } from '../src/errors.ts'
-import { KeySet, presentedKey } from '../src/http/keys.ts'
+import { Outage } from '../src/limits/outage.ts'
+import { WindowCounts } from '../src/limits/window-counts.ts'
+import { within } from '../src/limits/within.ts'
+import { clientAddress } from './client-address.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The Redis that counts for RATE_LIMIT; `null` where there is none. */
+    sharedLimit: SharedLimit | null
+  }
+}
+
+/** How the shared counter fares. */
+export interface SharedLimit {
+  /** Whether it answered last time. */
+  readonly available: boolean
+  /** Requests that passed without being counted. */
+  readonly uncounted: number
+}
 
 /** What `app.ts` supplies. */
 export interface RateLimitOptions {
-  /** Requests in a minute, for each key, or each address where no known one is presented. 0: no limit. */
+  /** Requests in a minute, for each key name, or each address where there is none. 0: no limit. */
   perMinute: number
-  /** The keys to count by. Another, as open routes let it through, would be a fresh count for whoever makes one up. */
-  keys: readonly string[]
+  /** Where several processes count together. */
+  redisUrl: string | undefined
 }
 
+const MINUTE = 60_000
+/** Clients that are counted at the same time, about 8 MB. */
+const CLIENTS = 32_768
+/** Longest that a request waits to be counted by Redis, milliseconds. */
+const REDIS_LIMIT = 40
+const EXEMPT = ['/healthz', '/readyz']
+
 /** Limits how fast one client may ask, so that it cannot crowd out the others. */
-export default fp(async function rateLimit (fastify: FastifyInstance, { perMinute, keys }: RateLimitOptions) {
+export default fp(async function rateLimit (fastify: FastifyInstance, { perMinute, redisUrl }: RateLimitOptions) {
+  fastify.decorate('sharedLimit', null)
   if (perMinute === 0) return
-  const known = new KeySet(keys)
+  const shared = redisUrl === undefined ? undefined : await sharedCounter(fastify, redisUrl)
   await fastify.register(rateLimitPlugin, {
+    // The plugin's own hook cannot tell a Redis that fails from one that has counted nothing.
+    global: false,
     max: perMinute,
-    timeWindow: '1 minute',
-    keyGenerator: request => {
-      const key = presentedKey(request.headers)
-      return key !== undefined && known.has(key) ? createHash('sha256').update(key).digest('base64') : request.ip
-    },
-    allowList: request => request.routeOptions.url === '/healthz' || request.routeOptions.url === '/readyz',
-    errorResponseBuilder: (_request, { ttl }) => new GatewayError('rate_limit_exceeded', { headers: { 'retry-after': String(Math.ceil(ttl / 1000)) } })
+    timeWindow: MINUTE,
+    keyGenerator: request => request.keyName === undefined ? `address:${clientAddress(request)}` : `key:${request.keyName}`,
+    ...(shared?.store ?? { store: MemoryStore })
   })
-}, { name: 'rate-limit' })
+  const count = fastify.createRateLimit()
+  fastify.addHook('onRequest', async (request, reply) => {
+    if (EXEMPT.includes(request.routeOptions.url ?? '')) return
+    const counted = await (shared === undefined ? count(request) : shared.count(async () => await count(request)))
+    if (counted !== undefined && !counted.isAllowed) limit(reply, counted)
+  })
+}, { name: 'rate-limit', dependencies: ['keys'] })
+
+type Count = ReturnType<FastifyInstance['createRateLimit']>
+type Counted = Extract<Awaited<ReturnType<Count>>, { isAllowed: false }>
+
+/**
+ * Tells the client where it stands, and refuses it past the limit. `RateLimit`
+ * and `RateLimit-Policy` are those of draft-ietf-httpapi-ratelimit-headers-10, the
+ * other three those of its versions up to 06, which more clients read.
+ * @throws GatewayError past the limit
+ */
+function limit (reply: FastifyReply, { max, remaining, ttlInSeconds, isExceeded }: Counted): void {
+  const reset = Math.max(1, ttlInSeconds)
+  reply.headers({
+    'ratelimit-policy': `"minute";q=${max};w=${MINUTE / 1000}`,
+    ratelimit: `"minute";r=${remaining};t=${reset}`,
+    'ratelimit-limit': String(max),
+    'ratelimit-remaining': String(remaining),
+    'ratelimit-reset': String(reset)
+  })
+  if (isExceeded) throw new GatewayError('rate_limit_exceeded', { headers: { 'retry-after': String(reset) } })
+}
+
+/** Counts in this process; the plugin's own store would forget a client when 5,000 others come. */
+class MemoryStore implements FastifyRateLimitStore {
+  readonly #counts = new WindowCounts(MINUTE, CLIENTS)
+
+  incr (key: string, callback: (error: Error | null, result?: { current: number, ttl: number }) => void): void {
+    const { count, rest } = this.#counts.add(key, performance.now())
+    callback(null, { current: count, ttl: rest })
+  }
+
+  child (): MemoryStore {
+    return this
+  }
+}
+
+interface SharedCounter {
+  readonly store: Pick<RateLimitPluginOptions, 'redis' | 'nameSpace'>
+  /** Counts by Redis; undefined, and soon, where that does not answer: a limit is not worth an outage. */
+  count <T> (ask: () => Promise<T>): Promise<T | undefined>
+}
+
+async function sharedCounter (fastify: FastifyInstance, url: string): Promise<SharedCounter> {
+  // Only where there is one: its modules are a part of the time to start.
+  const { connectRedis } = await import('../src/limits/redis.ts')
+  const outage = new Outage(error => {
+    if (error === undefined) fastify.log.info('Redis answers again: RATE_LIMIT holds')
+    else fastify.log.warn({ err: { type: error.name, message: error.message } }, 'Redis does not answer: requests pass uncounted until it does')
+  })
+  let uncounted = 0
+  const redis = await connectRedis(url, { onError: error => outage.failed(error, performance.now()), onReady: () => outage.answered() })
+  fastify.addHook('onClose', async () => redis.disconnect())
+  fastify.sharedLimit = {
+    get available () { return !outage.isDown },
+    get uncounted () { return uncounted }
+  }
+
+  return {
+    store: { redis, nameSpace: 'model-gateway:rate-limit:' },
+    async count (ask) {
+      if (outage.mayAsk(performance.now())) {
+        try {
+          const counted = await within(REDIS_LIMIT, ask())
+          outage.answered()
+          return counted
+        } catch (error) {
+          outage.failed(error as Error, performance.now())
+        }
+      }
+      uncounted++
+      return undefined
+    }
+  }
+}

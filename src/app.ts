@@ -8,13 +8,18 @@ import drain from '../plugins/drain.ts'
 import errors, { errorOptions } from '../plugins/errors.ts'
 import expect from '../plugins/expect.ts'
 import health from '../plugins/health.ts'
+import hosts from '../plugins/hosts.ts'
 import keys from '../plugins/keys.ts'
+import origin from '../plugins/origin.ts'
 import proxy from '../plugins/proxy.ts'
 import rateLimit from '../plugins/rate-limit.ts'
+import reload from '../plugins/reload.ts'
 import requestIdHeader from '../plugins/request-id.ts'
 import { logDestination, RequestLog } from '../plugins/request-log.ts'
 import securityHeaders from '../plugins/security-headers.ts'
 import type { Config } from './config.ts'
+import { Credentials } from './http/credentials.ts'
+import { Origins } from './http/origins.ts'
 import { requestIds } from './http/request-id.ts'
 import { compileTrust } from './http/trust.ts'
 import { listEndpoints } from './proxy/endpoints.ts'
@@ -31,6 +36,7 @@ export async function buildApp (config: Config): Promise<FastifyInstance> {
   const logs = logDestination()
   const requestLog = new RequestLog(logs, config.LOG_LEVEL)
   const requestId = requestIds()
+  const origins = new Origins(config.CORS_ORIGINS, config.PUBLIC_URL)
   const app = Fastify({
     ...errorOptions(requestLog),
     logger: { level: config.LOG_LEVEL, stream: logs },
@@ -49,14 +55,17 @@ export async function buildApp (config: Config): Promise<FastifyInstance> {
   }).withTypeProvider<TypeBoxTypeProvider>()
 
   // every request
+  await app.register(reload)
   await app.register(errors)
   await app.register(expect, { bodyLimit: config.BODY_LIMIT })
   await app.register(requestIdHeader)
   await app.register(securityHeaders)
-  await app.register(cors, { origins: config.CORS_ORIGINS })
+  await app.register(cors, { origins })
+  await app.register(hosts, { keyed: config.API_KEYS.length > 0, allowed: config.ALLOWED_HOSTS, publicUrl: config.PUBLIC_URL })
+  await app.register(origin, { origins })
   await app.register(drain)
-  await app.register(keys, { keys: config.API_KEYS, except: OPEN_ROUTES })
-  await app.register(rateLimit, { perMinute: config.RATE_LIMIT, keys: config.API_KEYS })
+  await app.register(keys, { credentials: new Credentials(config), except: OPEN_ROUTES })
+  await app.register(rateLimit, { perMinute: config.RATE_LIMIT, redisUrl: config.REDIS_URL })
 
   // open to all; the docs come before the routes that they show
   await app.register(docs, { endpoints: listEndpoints(config.PROXY_EXTRA_PATHS) })
@@ -67,7 +76,7 @@ export async function buildApp (config: Config): Promise<FastifyInstance> {
   await app.register(proxy, { config, trust, requestLog })
 
   // behind ADMIN_API_KEY
-  await app.register(admin, { keys: config.ADMIN_API_KEY })
+  await app.register(admin)
 
   return app as unknown as FastifyInstance
 }

@@ -4,6 +4,8 @@ import { setImmediate } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import { buildApp } from './app.ts'
 import { ConfigError, EX_CONFIG, loadConfig, type Config } from './config.ts'
+import { readSecretFiles } from './config/secrets.ts'
+import { settingWarnings } from './config/warnings.ts'
 import { LEAVING, REFUSE, superviseWorkers, workerCount } from './workers.ts'
 
 /** How often a draining process looks whether its last answer has gone out, milliseconds. */
@@ -19,13 +21,18 @@ const QUIET = 500
 
 /**
  * Starts the gateway in this process and stops it on SIGTERM or SIGINT: running
- * requests may finish within `SHUTDOWN_GRACE`, then all is cut. Exits 0 after a
+ * requests may finish within `SHUTDOWN_GRACE`, then all is cut. SIGHUP reads the
+ * keys anew, and what else plugins have registered with `app.reload`. Exits 0 after a
  * stop, 1 where the port cannot be had, 78 for a bad configuration.
  * @returns the address it listens on
  */
 export async function serve (environment: NodeJS.ProcessEnv): Promise<string> {
-  const config = await refuseBadConfig(() => loadConfig(environment))
+  const load = () => loadConfig(readSecretFiles(environment))
+  const config = await refuseBadConfig(load)
   const app = await refuseBadConfig(() => buildApp(config))
+  for (const warning of settingWarnings(environment, config)) app.log.warn(warning)
+  app.reload.register('keys', () => app.credentials.renew(load()))
+  process.on('SIGHUP', () => app.reload.run())
   let stopping = false
 
   async function stop (state: 'leaving' | 'refusing'): Promise<void> {
@@ -98,7 +105,9 @@ function exit (code: number, lines: string[]): never {
 }
 
 async function main (environment: NodeJS.ProcessEnv): Promise<void> {
-  const config: Config = await refuseBadConfig(() => loadConfig(environment))
+  // From the first moment on: without a listener it ends the process.
+  process.on('SIGHUP', () => {})
+  const config: Config = await refuseBadConfig(() => loadConfig(readSecretFiles(environment)))
   const workers = workerCount(config.WORKERS)
   if (workers === 1 || cluster.isWorker) await serve(environment)
   else process.exit(await superviseWorkers(workers, config))

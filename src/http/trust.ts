@@ -1,4 +1,5 @@
 import { compile } from '@fastify/proxy-addr'
+import { withoutPort } from './address.ts'
 
 /** Whether the address, `hop` steps from the gateway (0: the peer itself), is a trusted proxy. */
 export type Trust = (address: string, hop: number) => boolean
@@ -11,5 +12,6 @@ export type Trust = (address: string, hop: number) => boolean
 export function compileTrust (setting: boolean | number | string): Trust {
   if (typeof setting === 'boolean') return () => setting
   if (typeof setting === 'number') return (_address, hop) => hop < setting
-  return compile(setting.split(',').map(part => part.trim()))
+  const trusts = compile(setting.split(',').map(part => part.trim()))
+  return (address, hop) => trusts(withoutPort(address), hop)
 }

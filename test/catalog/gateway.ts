@@ -5,12 +5,15 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import Fastify from 'fastify'
 import admin from '../../plugins/admin.ts'
 import catalog from '../../plugins/catalog.ts'
+import keys from '../../plugins/keys.ts'
 import { loadConfig } from '../../src/config.ts'
+import { Credentials } from '../../src/http/credentials.ts'
 
 const config = loadConfig(process.env)
 const app = Fastify()
+await app.register(keys, { credentials: new Credentials(config), except: ['/*'] })
 await app.register(catalog, { config })
-await app.register(admin, { keys: config.ADMIN_API_KEY })
+await app.register(admin)
 const url = await app.listen({ port: 0, host: '127.0.0.1' })
 const loop = monitorEventLoopDelay({ resolution: 5 })
 loop.enable()

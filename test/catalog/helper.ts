@@ -6,8 +6,10 @@ import type { Test } from 'tap'
 import admin from '../../plugins/admin.ts'
 import catalog from '../../plugins/catalog.ts'
 import errors, { errorOptions } from '../../plugins/errors.ts'
+import keys from '../../plugins/keys.ts'
 import { RequestLog } from '../../plugins/request-log.ts'
 import { loadConfig } from '../../src/config.ts'
+import { Credentials } from '../../src/http/credentials.ts'
 
 /** A folder that goes away with the test. */
 export function tempDir (t: Test): string {
@@ -29,8 +31,9 @@ export async function buildApp (t: Test, environment: Record<string, string> = {
   const app = Fastify({ ...errorOptions(new RequestLog({ write: () => {} }, 'silent')), logger: { level: 'warn', stream: { write: (line: string) => { log.push(JSON.parse(line).msg) } } } })
   await app.register(errors)
   const config = loadConfig({ CATALOG_SNAPSHOT_FILE: join(tempDir(t), 'snapshot.json'), ...environment })
+  await app.register(keys, { credentials: new Credentials(config), except: ['/*'] })
   await app.register(catalog, { config })
-  await app.register(admin, { keys: config.ADMIN_API_KEY })
+  await app.register(admin)
   t.teardown(async () => await app.close())
   return { app, log }
 }

@@ -1,0 +1,62 @@
+import { GatewayError } from '../errors.ts'
+import { WindowCounts } from './window-counts.ts'
+
+/** Wrong keys that an address may present in a minute. */
+const ALLOWED = 10
+const MINUTE = 60_000
+/**
+ * Addresses counted at the same time, about 3 MB. An address that has presented
+ * no wrong key is refused for those of others only past ALLOWED * ADDRESSES
+ * = 163,840 wrong keys in a minute, and never with a right key.
+ */
+const ADDRESSES = 16_384
+
+/** What was refused in a minute: wrong keys, of these the ones past the limit. */
+export interface WrongKeyReport {
+  readonly wrongKeys: number
+  readonly limited: number
+}
+
+/** Counts wrong keys by address, and limits them. */
+export class WrongKeys {
+  readonly #counts = new WindowCounts(MINUTE, ADDRESSES)
+  readonly #onLimited: (address: string) => void
+  #wrongKeys = 0
+  #limited = 0
+
+  /** @param onLimited called once for each address that passes the limit, and again a minute later where it goes on */
+  constructor (onLimited: (address: string) => void) {
+    this.#onLimited = onLimited
+  }
+
+  /**
+   * Counts a wrong key.
+   * @param now milliseconds, never falling
+   * @returns the error that answers it: 401, or 429 past the limit
+   */
+  refusal (address: string, now: number): GatewayError {
+    const { count, rest } = this.#counts.add(address, now)
+    this.#wrongKeys++
+    if (count <= ALLOWED) return invalidKey()
+    this.#limited++
+    if (count === ALLOWED + 1) this.#onLimited(address)
+    return new GatewayError('rate_limit_exceeded', {
+      message: 'Too many wrong API keys from this address.',
+      headers: { 'retry-after': String(Math.max(1, Math.ceil(rest / 1000))) }
+    })
+  }
+
+  /** What was refused since the last call; undefined where nothing was. */
+  takeReport (): WrongKeyReport | undefined {
+    if (this.#wrongKeys === 0) return undefined
+    const report = { wrongKeys: this.#wrongKeys, limited: this.#limited }
+    this.#wrongKeys = 0
+    this.#limited = 0
+    return report
+  }
+}
+
+/** The answer to a request whose key is missing or wrong. */
+export function invalidKey (): GatewayError {
+  return new GatewayError('invalid_api_key', { headers: { 'www-authenticate': 'Bearer' } })
+}
