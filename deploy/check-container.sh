@@ -41,8 +41,8 @@ make_base() {
   # Each library stands where the loader looks for it: at its own path.
   for tool in "$node" "$root"/bin/*; do ldd "$tool" | grep -oE '/[^ ]+' | sort -u; done | sort -u |
     while read -r library; do mkdir -p "$root$(dirname "$library")"; cp -L "$library" "$root$library"; done
-  # npm as this machine has it.
-  cp -rL "$(npm root --global)/npm" "$root/usr/local/lib/node_modules/npm"
+  # npm as this machine has it: its program is npm/bin/npm-cli.js.
+  cp -rL "$(dirname "$(dirname "$(readlink -f "$(command -v npm)")")")" "$root/usr/local/lib/node_modules/npm"
   ln -s ../lib/node_modules/npm/bin/npm-cli.js "$root/usr/local/bin/npm"
   ln -s ../lib/node_modules/npm/bin/npx-cli.js "$root/usr/local/bin/npx"
   printf 'root:x:0:0:root:/root:/bin/sh\nnode:x:1000:1000::/home/node:/bin/sh\n' >"$root/etc/passwd"
