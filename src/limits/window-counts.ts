@@ -50,7 +50,7 @@ export class WindowCounts {
     this.#leaveCount(slot)
     slot.count++
     this.#joinCount(slot)
-    return { count: slot.count, rest: slot.since + this.#window - now }
+    return { count: slot.count, rest: this.#window - (now - slot.since) }
   }
 
   #slotFor (name: string, now: number): Slot {
