@@ -1,0 +1,74 @@
+// The dashboard and the alerts ask for metrics and labels that the gateway has, and each
+// alert fires on what it is for and says what to do.
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { NO_PROMTOOL, promtool, record, samplesOf, testMetrics } from './helper.ts'
+
+const ALERTS = 'deploy/prometheus/alerts.yaml'
+const dashboard = readFileSync('deploy/grafana/gateway.json', 'utf8')
+const alerts = readFileSync(ALERTS, 'utf8')
+
+/** The names of metrics in PromQL; label names begin alike, and stand in braces or in `by (…)`. */
+function metricsIn (promql: string): string[] {
+  const bare = promql.replace(/\\?"[^"]*"/g, '').replace(/\{[^{}]*\}|\b(by|without|on|label_values) \([^)]*\)/g, '')
+  return bare.match(/\b(gen_ai|gateway|nodejs|process)_\w+/g) ?? []
+}
+
+function labelsIn (promql: string): string[] {
+  const matchers = [...promql.matchAll(/(\w+)(?:=~|!~|!=|=)\\?"/g)].map(match => match[1]!)
+  const grouped = [...promql.matchAll(/\bby \(([^)]*)\)/g)].flatMap(match => match[1]!.split(/,\s*/))
+  return [...matchers, ...grouped]
+}
+
+interface Panel { title: string, description: string, targets: { expr: string }[] }
+
+/** The names and labels of a scrape, once Node has collected garbage: before that, there is no time of it. */
+async function samplesAfterCollection (scrape: () => Promise<string>): Promise<string[]> {
+  const deadline = Date.now() + 10_000
+  while (Date.now() < deadline) {
+    const samples = [...samplesOf(await scrape()).keys()]
+    if (samples.some(name => name.startsWith('nodejs_gc_duration_seconds_sum'))) return samples
+    Array.from({ length: 200_000 }, (_, i) => ({ i }))
+    await new Promise(resolve => setTimeout(resolve, 10))
+  }
+  throw new Error('no collection within 10 s')
+}
+
+t.test('every metric and label is in a scrape', async t => {
+  const metrics = testMetrics()
+  metrics.onExchangeEnd(record())
+  const { usage, ...withoutUsage } = record()
+  metrics.onExchangeEnd(withoutUsage)
+  metrics.onExchangeEnd(record({ outcome: 'broken', errorCode: 'upstream_failed' }))
+  metrics.onExchangeEnd(record({ outcome: 'refused', errorCode: 'overloaded', status: 503 }))
+  metrics.onAnswer('/v1/models', 'GET', 304)
+  const samples = await samplesAfterCollection(() => metrics.text('prometheus'))
+  const names = new Set(samples.map(sample => sample.split('{', 1)[0]))
+  // Prometheus adds the instance.
+  const labels = new Set(['instance', ...samples.flatMap(sample => [...sample.matchAll(/[{,](\w+)="/g)].map(match => match[1]!))])
+
+  const panels = (JSON.parse(dashboard) as { panels: Panel[] }).panels
+  const rules = [...alerts.matchAll(/expr: (?:>-\n((?: {10}.*\n)+)|(.*)\n)/g)].map(match => match[1] ?? match[2]!)
+  t.ok(panels.length > 20 && rules.length >= 6)
+  const asked = [...panels.flatMap(({ targets }) => targets.map(({ expr }) => expr)), ...rules]
+  for (const promql of asked) {
+    t.ok(metricsIn(promql).length > 0, promql)
+    for (const name of metricsIn(promql)) t.ok(names.has(name), name)
+    for (const label of labelsIn(promql)) t.ok(labels.has(label), `${label} in ${promql}`)
+  }
+  for (const { title, description } of panels) t.ok(description, `${title} is explained`)
+})
+
+t.test('every alert says what to do', async t => {
+  const each = alerts.split('- alert: ').slice(1)
+  for (const alert of each) {
+    t.match(alert, /summary: \S/, alert.split('\n', 1)[0]!)
+    t.match(alert, /description: >-\n\s+\S/)
+    t.match(alert, /severity: (warning|critical)/)
+  }
+})
+
+t.test('promtool takes the rules, and each fires on what it is for', { skip: NO_PROMTOOL }, async t => {
+  t.match(promtool(['check', 'rules', ALERTS]), { status: 0, output: 'SUCCESS' })
+  t.match(promtool(['test', 'rules', 'test/telemetry/alerts.promtool.yaml']), { status: 0, output: 'SUCCESS' })
+})

@@ -1,0 +1,59 @@
+import { spawnSync } from 'node:child_process'
+import { GatewayMetrics, type GatewayState } from '../../src/telemetry/metrics.ts'
+import type { ExchangeRecord } from '../../src/telemetry/observation.ts'
+
+/** A gateway at rest. */
+export const STATE: GatewayState = {
+  inFlight: () => 3,
+  queued: () => 2,
+  upstreamConnections: () => ({ open: 5, idle: 1, opened: 9 }),
+  spool: () => ({ bodies: 1, bytes: 300_000 }),
+  catalog: () => ({ models: 2, age: 12, refreshes: { success: 4, failure: 1 } })
+}
+
+/** Metrics of a gateway whose catalog has the models `a` and `b`. */
+export function testMetrics (): GatewayMetrics {
+  return new GatewayMetrics({ state: STATE, knowsModel: id => id === 'a' || id === 'b', version: '1.2.3', queueLimit: 1024, catalogMaxAge: 1800 })
+}
+
+/** A streamed chat that went well, but for what is given. */
+export function record (fields: Partial<ExchangeRecord> = {}): ExchangeRecord {
+  return {
+    route: '/v1/chat/completions',
+    operation: 'chat/completions',
+    method: 'POST',
+    requestModel: 'a',
+    responseModel: 'a',
+    outcome: 'complete',
+    phase: 'streaming',
+    status: 200,
+    streamed: true,
+    queueWait: 0,
+    connectTime: 0.002,
+    timeToFirstByte: 0.3,
+    streamTime: 2,
+    duration: 2.5,
+    bytesIn: 100,
+    bytesOut: 2000,
+    usage: { input: 7, output: 21, cachedInput: 2, reasoning: 3 },
+    chunks: 21,
+    ...fields
+  }
+}
+
+/** The samples of Prometheus' text format: `name{labels}` → value. */
+export function samplesOf (text: string): Map<string, number> {
+  return new Map(text.split('\n').filter(line => line !== '' && !line.startsWith('#')).map(line => {
+    const space = line.lastIndexOf(' ')
+    return [line.slice(0, space), Number(line.slice(space + 1))]
+  }))
+}
+
+/** Whether Prometheus' own checker is here. In CI it must be. */
+export const NO_PROMTOOL = process.env.CI === undefined && spawnSync('promtool', ['--version']).error !== undefined ? 'promtool is not installed (Debian: prometheus)' : false
+
+/** Runs promtool; its exit code and all that it says. */
+export function promtool (args: string[], input = ''): { status: number | null, output: string } {
+  const { status, stdout, stderr, error } = spawnSync('promtool', args, { input, encoding: 'utf8' })
+  return { status, output: error?.message ?? stdout + stderr }
+}
