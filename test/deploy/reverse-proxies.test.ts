@@ -109,6 +109,8 @@ for (const name of ['nginx', 'haproxy', 'caddy'] as ProxyName[]) {
   })
 }
 
+const PUBLIC_URL = 'https://studio.example/gateway'
+
 /** How each proxy's example serves below a path: the docs' own second example, or the change that their text names. */
 const BELOW_A_PATH: Record<ProxyName, { place?: number, edit?: (text: string) => string }> = {
   nginx: { place: 1 },
@@ -118,10 +120,21 @@ const BELOW_A_PATH: Record<ProxyName, { place?: number, edit?: (text: string) =>
 
 for (const name of Object.keys(BELOW_A_PATH) as ProxyName[]) {
   t.test(`${name}, below a path`, { skip: proxyMissing(name) }, async t => {
-    const gateway = await startGateway(t, { TRUST_PROXY: '127.0.0.1', PUBLIC_URL: 'https://studio.example/gateway' })
+    const gateway = await startGateway(t, { TRUST_PROXY: '127.0.0.1', PUBLIC_URL })
     const proxy = await startProxy(t, name, [gateway.port], BELOW_A_PATH[name])
     t.equal(JSON.parse(await text(await ask(proxy, '/gateway/v1/models'))).length, 7)
     t.match(JSON.parse(await text(await ask(proxy, `/gateway/v1/models/${encodeURIComponent('no/such')}`))), { error: { code: 'model_not_found' } })
+
+    const document = JSON.parse(await text(await ask(proxy, '/gateway/openapi.json')))
+    t.equal(document.servers[0].url, PUBLIC_URL, 'the OpenAPI document names the public address')
+    const home = await ask(proxy, '/gateway/', { headers: { accept: 'text/html' } })
+    t.equal(home.statusCode, 302)
+    const docs = new URL('docs', `${PUBLIC_URL}/`)
+    t.match(new URL(home.headers.location!, `${PUBLIC_URL}/`).pathname, /^\/gateway\/(studio|docs)\/?$/, 'a browser is sent to a page below the path')
+    const page = await text(await ask(proxy, docs.pathname))
+    const files = [...page.matchAll(/(?:src|href)="([^"#]+)"/g)].map(([, target]) => new URL(target!, docs))
+    t.ok(files.length > 2)
+    for (const { pathname } of files) t.equal((await ask(proxy, pathname)).resume().statusCode, 200, pathname)
   })
 }
 
