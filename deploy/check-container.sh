@@ -32,7 +32,7 @@ wait_for() {
 # ---- the base image: what node:24-slim has of all that the Dockerfile uses
 
 make_base() {
-  local root=$work/base tool
+  local root=$work/base tool library
   mkdir -p "$root"/{bin,etc/ssl,usr/bin,usr/local/bin,usr/local/lib/node_modules,lib,lib64,tmp,root,proc,dev,app}
   chmod 1777 "$root/tmp"
   cp "$node" "$root/usr/local/bin/node"
@@ -41,6 +41,12 @@ make_base() {
   # Each library stands where the loader looks for it: at its own path.
   for tool in "$node" "$root"/bin/*; do ldd "$tool" | grep -oE '/[^ ]+' | sort -u; done | sort -u |
     while read -r library; do mkdir -p "$root$(dirname "$library")"; cp -L "$library" "$root$library"; done
+  # What prebuilt add-ons of npm packages look for besides: the rest of the C library.
+  local libc
+  libc=$(ldd "$node" | grep -oE '/[^ ]+/libc\.so\.6')
+  for library in librt.so.1 libpthread.so.0 libdl.so.2 libutil.so.1 libresolv.so.2; do
+    cp -L "$(dirname "$libc")/$library" "$root$(dirname "$libc")/" 2>/dev/null || true
+  done
   # npm as this machine has it: its program is npm/bin/npm-cli.js.
   cp -rL "$(dirname "$(dirname "$(readlink -f "$(command -v npm)")")")" "$root/usr/local/lib/node_modules/npm"
   ln -s ../lib/node_modules/npm/bin/npm-cli.js "$root/usr/local/bin/npm"
