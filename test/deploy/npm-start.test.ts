@@ -29,7 +29,7 @@ async function npmStart (t: Test, service: string) {
       try { process.kill(id, 'SIGKILL') } catch { /* ended already */ }
     }
   })
-  await eventually(() => listening() !== null, 20_000, () => output)
+  await eventually(() => listening() !== null, 60_000, () => output)
   const [, pid, port] = listening()!
   return { npm: child.pid!, pid: Number(pid), url: `http://127.0.0.1:${port}`, ended, output: () => output }
 }
