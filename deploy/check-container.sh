@@ -141,6 +141,9 @@ root=$(build_store mount "$container")
 for leftover in node_modules/typescript node_modules/vite test .git .env; do
   [ ! -e "$root/app/$leftover" ] || fail "the image holds $leftover"
 done
+if [ -f pages/vite.config.ts ]; then
+  [ -f "$root/app/pages/dist/studio.html" ] || fail 'the image has no pages'
+fi
 step "size: $(du -sm "$root/app" | cut -f 1) MB besides the base image"
 
 step 'start'
