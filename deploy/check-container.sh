@@ -158,6 +158,8 @@ port_of_gateway() { grep -oE 'listening at http://[^":]+:[0-9]+' "$work/gateway.
 wait_for 300 port_of_gateway >/dev/null || fail 'the gateway does not start'
 url=http://127.0.0.1:$(port_of_gateway)
 gateway=$(first_process "$engine")
+# It would outlive its engine: a change of user takes the parent's death signal away.
+started+=("$gateway")
 grep -qE '^Uid:\s+1000\s+1000' "/proc/$gateway/status" || fail 'the gateway does not run as user 1000'
 inside sh -c ': >/app/x' 2>/dev/null && fail 'the root can be written'
 inside sh -c ': >/app/data/probe && : >/spool/probe' || fail 'a volume cannot be written'
@@ -174,6 +176,7 @@ head -c 400000 /dev/zero | tr '\0' 'x' | { printf '{"messages":[{"role":"user","
 [ "$(curl -s -o /dev/null -w '%{http_code}' "$url/v1/chat/completions" -H 'content-type: application/json' --data-binary "@$work/large.json")" = 200 ] || fail 'a large body is not let through'
 
 step 'a streamed chat, SIGTERM in the middle of it'
+: >"$work/stream"
 curl -sN "$url/v1/chat/completions" -H 'content-type: application/json' -d '{"stream":true,"messages":[]}' >"$work/stream" &
 chat=$!
 wait_for 100 grep -q '^data: ' "$work/stream" || fail 'no event arrives'
