@@ -1,0 +1,38 @@
+/**
+ * `npm run licences`: writes docs/licences.md, the packages that a running
+ * gateway consists of, with their licences, from the lock file.
+ */
+import { execFileSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+
+/** Licences that ask for no more than their own text being kept. */
+const ACCEPTED = ['MIT', 'ISC', 'BSD-2-Clause', 'BSD-3-Clause', 'Apache-2.0', '0BSD', 'BlueOak-1.0.0']
+
+/** What is read of a CycloneDX document, as `npm sbom` makes it. */
+export interface Bom { components: Array<{ name: string, version: string, licenses?: Array<{ license?: { id?: string, name?: string }, expression?: string }> }> }
+
+/** The CycloneDX document of what is installed in production, from the lock file. */
+export function productionBom (): Bom {
+  return JSON.parse(execFileSync('npm', ['sbom', '--sbom-format=cyclonedx', '--omit=dev', '--package-lock-only'], { encoding: 'utf8', maxBuffer: 1e8 }))
+}
+
+/** Components of the project itself, which have its own licence. */
+const OWN = /^model-gateway/
+
+function licenceOf ({ licenses = [] }: Bom['components'][number]): string {
+  return licenses.map(({ license, expression }) => expression ?? license?.id ?? license?.name).join(', ')
+}
+
+/** The page, and the packages whose licence is none of the accepted ones. */
+export function licencePage (bom: Bom): { page: string, refused: string[] } {
+  const packages = bom.components.filter(({ name }) => !OWN.test(name))
+    .map(component => ({ name: component.name, version: component.version, licence: licenceOf(component) }))
+    .sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : a.version < b.version ? -1 : 1)
+  const rows = packages.map(({ name, version, licence }) => `| \`${name}\` | ${version} | ${licence} |\n`).join('')
+  return {
+    page: `# Licences\n\nThe packages that a running gateway consists of; made by \`npm run licences\` from the lock file.\n\n| package | version | licence |\n|---|---|---|\n${rows}`,
+    refused: packages.filter(({ licence }) => !ACCEPTED.includes(licence)).map(({ name, licence }) => `${name}: ${licence || 'none stated'}`)
+  }
+}
+
+if (import.meta.main) writeFileSync(new URL('../docs/licences.md', import.meta.url), licencePage(productionBom()).page)
