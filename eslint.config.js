@@ -1,7 +1,7 @@
 import neostandard from 'neostandard'
 
 export default [
-  ...neostandard({ ts: true, ignores: ['node_modules', '.tap', 'data', 'pages/dist'] }),
+  ...neostandard({ ts: true, ignores: ['node_modules', '.tap', 'data', '*/dist'] }),
   {
     files: ['src/*/**/*.ts'],
     rules: {

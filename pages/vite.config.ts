@@ -48,7 +48,6 @@ export default defineConfig({
     rolldownOptions: { input: { studio: join(import.meta.dirname, 'studio.html'), admin: join(import.meta.dirname, 'admin.html') } }
   },
   server: {
-    open: '/studio',
     proxy: Object.fromEntries(API_PATHS.map(path => [path, GATEWAY]))
   }
 })

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type {} from '@fastify/swagger'
 import { TypeBoxValidatorCompiler, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { Type, type TSchema } from '@sinclair/typebox'
@@ -8,7 +7,7 @@ import { MODEL_TYPES, ModelTypeSchema } from '../src/catalog/models.ts'
 import { schemaProblems } from '../src/catalog/problems.ts'
 import { CatalogFileSchema } from '../src/catalog/static.ts'
 import { ErrorSchema, GatewayError } from '../src/errors.ts'
-import { KeySet, presentedKey } from '../src/http/keys.ts'
+import { KeySet, namedKey, presentedKey } from '../src/http/keys.ts'
 import { AuditPageSchema, CatalogStatusSchema, ImportResultSchema, ModelPageSchema } from '../src/store/answers.ts'
 import { exported, fileTag, knownModel, recordTag, refuse, withImported, withNew, withOrder, without, withPatched, withReplaced } from '../src/store/edits.ts'
 import { ModelPatchSchema, ModelRecordSchema, ModelReplacementSchema, NewModelSchema, OrderSchema } from '../src/store/inputs.ts'
@@ -17,8 +16,8 @@ import type { Change, ModelDraft, ModelRecord, PlacedRecord } from '../src/store
 
 /** What `app.ts` supplies. */
 export interface AdminOptions {
-  /** The key that opens these routes; without one there are none. */
-  key: string | undefined
+  /** The keys that open these routes, as ADMIN_API_KEY lists them; without one there are none. */
+  keys: readonly string[]
 }
 
 const IMPORT_LIMIT = 5 * 1024 * 1024
@@ -48,21 +47,20 @@ const EDIT_ONE = { ...EDIT, ...errors(404, 412) }
 const described = (operationId: string, summary: string, description: string) => ({ operationId, summary, description, tags: ['admin'], security: [{ adminKey: [] }] })
 const ofModel = { config: { openapiPath: '/admin/models/{id}' } }
 
-function adminPlugin (instance: FastifyInstance, { key }: AdminOptions, done: () => void): void {
-  if (key === undefined) return done()
+function adminPlugin (instance: FastifyInstance, { keys }: AdminOptions, done: () => void): void {
+  if (keys.length === 0) return done()
   instance.register((scope, _options, done) => {
-    adminRoutes(scope, key)
+    adminRoutes(scope, keys)
     done()
   }, { prefix: '/admin' })
   done()
 }
 
-function adminRoutes (scope: FastifyInstance, key: string): void {
+function adminRoutes (scope: FastifyInstance, entries: readonly string[]): void {
   const app = scope.withTypeProvider<TypeBoxTypeProvider>()
   const { catalog, modelStore: store } = app
-  const keys = new KeySet([key])
-  // Tells keys apart in the audit, also after one was replaced, and gives none away.
-  const who = `admin-${createHash('sha256').update(key).digest('hex').slice(0, 8)}`
+  const keys = new KeySet(entries, 'admin')
+  const who = namedKey(entries[0]!, 'admin').name
 
   app.addHook('onRequest', (request, reply, next) => {
     reply.header('cache-control', 'no-store')

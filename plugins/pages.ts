@@ -4,11 +4,12 @@ import helmet from '@fastify/helmet'
 import serveStatic from '@fastify/static'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import type { Config } from '../src/config.ts'
 
 /** What `app.ts` supplies. */
 export interface PagesOptions {
-  /** Whether the gateway shows pages. */
-  enabled: boolean
+  /** The settings. */
+  config: Pick<Config, 'PAGES' | 'PUBLIC_URL' | 'API_KEYS' | 'DEFAULT_CHAT_MODEL' | 'DEFAULT_IMAGE_MODEL' | 'DEFAULT_SPEECH_MODEL'>
   /** Where `npm run build` writes them. */
   directory?: URL
 }
@@ -35,7 +36,7 @@ const CSP = {
   'trusted-types': ["'none'"]
 }
 
-const INDEX = {
+const ADDRESSES = {
   models: '/v1/models',
   openai: '/openai/v1',
   docs: '/docs',
@@ -43,19 +44,31 @@ const INDEX = {
   health: '/healthz',
   readiness: '/readyz'
 }
+const PAGE_ADDRESSES = { studio: '/studio', admin: '/admin' }
 
-async function pagesPlugin (app: FastifyInstance, { enabled, directory = DIRECTORY }: PagesOptions): Promise<void> {
-  const built = enabled && existsSync(new URL('studio.html', directory))
-  if (enabled && !built) app.log.warn('the pages are not built: there is no /studio and no /admin page; npm run build makes them')
+async function pagesPlugin (app: FastifyInstance, { config, directory = DIRECTORY }: PagesOptions): Promise<void> {
+  const built = config.PAGES && existsSync(new URL('studio.html', directory))
+  if (config.PAGES && !built) app.log.warn('the pages are not built: there is no /studio and no /admin page; npm run build makes them')
 
-  const index = { ...INDEX, ...(built && { studio: '/studio', admin: '/admin' }) }
+  // Without PUBLIC_URL, relative: a path prefix in front of the gateway is kept.
+  const start = (config.PUBLIC_URL === undefined ? '' : `${config.PUBLIC_URL}/`) + (built ? 'studio' : 'docs')
+  const index = indexOf(config, built)
   app.get('/', { schema: { hide: true } }, (request, reply) => {
     reply.header('vary', 'Accept').header('cache-control', 'no-cache')
-    // Relative: a path prefix in front of the gateway is kept.
-    if (request.headers.accept?.includes('text/html')) return reply.redirect(built ? 'studio' : 'docs')
+    if (request.headers.accept?.includes('text/html')) return reply.redirect(start)
     return reply.send(index)
   })
   if (built) await app.register(servePages, { directory })
+}
+
+/** What `/` tells programs: where everything is, and which models answer requests that name none. */
+function indexOf (config: PagesOptions['config'], built: boolean) {
+  const addresses = Object.entries({ ...ADDRESSES, ...(built && PAGE_ADDRESSES) }).map(([name, path]) => [name, (config.PUBLIC_URL ?? '') + path])
+  return {
+    ...Object.fromEntries(addresses),
+    // `/` is open to all: where there are keys, models are told to their holders only.
+    ...(config.API_KEYS.length === 0 && { defaultModels: { chat: config.DEFAULT_CHAT_MODEL, image: config.DEFAULT_IMAGE_MODEL, speech: config.DEFAULT_SPEECH_MODEL } })
+  }
 }
 
 async function servePages (scope: FastifyInstance, { directory }: { directory: URL }): Promise<void> {

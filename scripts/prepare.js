@@ -1,9 +1,14 @@
 /**
- * Runs after `npm ci`, and also after `npm ci --omit=dev`, where there are no
- * build tools: JavaScript, since that may be an older Node.
+ * Runs at the end of `npm ci` and `npm install`: builds the client and the
+ * pages. JavaScript itself, since any Node may run it. An installation
+ * without development packages (`--omit=dev`) has nothing to build with: it keeps
+ * what is built already.
  */
-import { spawnSync } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 
-if (existsSync(new URL('../node_modules/vite', import.meta.url))) process.exitCode = spawnSync('npm run build', { shell: true, stdio: 'inherit' }).status ?? 1
-else console.log('The pages are not built: Vite is not installed (npm ci --omit=dev).')
+const tools = ['typescript', 'vite']
+const missing = tools.filter(name => !existsSync(new URL(`../node_modules/${name}/package.json`, import.meta.url)))
+
+if (missing.length > 0) console.log(`not built: ${missing.join(', ')} not installed`)
+else execFileSync('npm', ['run', 'build'], { stdio: 'inherit', shell: process.platform === 'win32' })

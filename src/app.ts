@@ -62,14 +62,14 @@ export async function buildApp (config: Config): Promise<FastifyInstance> {
   // open to all; the docs come before the routes that they show
   await app.register(docs, { endpoints: listEndpoints(config.PROXY_EXTRA_PATHS) })
   await app.register(health)
-  await app.register(pages, { enabled: config.PAGES })
+  await app.register(pages, { config })
 
   // behind API_KEYS
   await app.register(catalog, { config })
   await app.register(proxy, { config, trust, requestLog })
 
   // behind ADMIN_API_KEY
-  await app.register(admin, { key: config.ADMIN_API_KEY })
+  await app.register(admin, { keys: config.ADMIN_API_KEY })
 
   return app as unknown as FastifyInstance
 }

@@ -1,23 +1,31 @@
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
+import { namedKey } from './http/keys.ts'
 import { compileTrust } from './http/trust.ts'
 
 /** Exit code of a process that refuses its configuration (sysexits.h EX_CONFIG). */
 export const EX_CONFIG = 78
 
+const flag = (value: boolean) => Type.Boolean({ default: value, must: 'be true or false' })
+const list = (pattern: string, must: string) => Type.Array(Type.String({ pattern }), { default: [], must })
 const text = (must: string, options = {}) => Type.String({ minLength: 1, must, ...options })
 const optional = <T extends TSchema>(schema: T) => Type.Optional(schema)
 const seconds = (value: number, options = {}) => Type.Number({ minimum: 0, maximum: 2_000_000, default: value, must: 'be a number of seconds, 0 to 2000000', ...options })
 const positiveSeconds = (value: number) => seconds(value, { exclusiveMinimum: 0, must: 'be a number of seconds above 0, at most 2000000' })
 const count = (minimum: number, value: number, unit = '') => Type.Integer({ minimum, maximum: Number.MAX_SAFE_INTEGER, default: value, must: `be a whole number${unit}, ${minimum} or more` })
+const port = (options = {}) => Type.Integer({ minimum: 0, maximum: 65535, must: 'be a port, 0 to 65535', ...options })
 const oneOf = <const T extends string>(values: T[], value: T) => Type.Union(values.map(v => Type.Literal(v)), { default: value, must: `be one of: ${values.join(', ')}` })
 
 // A line break would end the part that carries the id in a multipart body.
 const MODEL_ID = '^[^\\u0000-\\u001f\\u007f]+$'
 // As browsers name pages: no path, but the slash of a copied address; extensions have schemes of their own.
 const ORIGIN = '^(\\*|[A-Za-z][A-Za-z0-9+.-]*://[^/?#@\\s*]+/?)$'
-// Plain segments, none of them a dot segment; `models` is the catalog's.
-const EXTRA_PATH = '^(?!models(/|$))(?!.*(^|/)\\.{1,2}(/|$))[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*$'
+// Plain segments, none of them a dot segment, and an asterisk as the last one only; `models` is the catalog's.
+const EXTRA_PATH = '^(?!models(/|$))(?!.*(^|/)\\.{1,2}(/|$))[A-Za-z0-9._~:-]+(/[A-Za-z0-9._~:-]+)*(/\\*)?$'
+const KEY = '^[\\x21-\\x7e]+$'
+// A key, or a name, a colon and a key. What stands before the first colon is always a name; it may be empty.
+const NAMED_KEY = '^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?:[\\x21-\\x2b\\x2d-\\x7e]+$|^[\\x21-\\x2b\\x2d-\\x39\\x3b-\\x7e]+$'
+const HOST_NAME = '^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$'
 
 /**
  * Every setting, by its environment name. `must` completes the sentence
@@ -25,10 +33,12 @@ const EXTRA_PATH = '^(?!models(/|$))(?!.*(^|/)\\.{1,2}(/|$))[A-Za-z0-9._~-]+(/[A
  */
 export const ConfigSchema = Type.Object({
   HOST: text('be an address to listen on', { default: '127.0.0.1' }),
-  PORT: Type.Integer({ minimum: 0, maximum: 65535, default: 8000, must: 'be a port, 0 to 65535' }),
+  PORT: port({ default: 8000 }),
+  REUSE_PORT: flag(false),
+  PUBLIC_URL: optional(text('be an http:// or https:// URL without credentials, query or fragment')),
   LOG_LEVEL: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'info'),
   INFERENCE_SERVICE_URL: text('be an http:// or https:// URL without credentials, query or fragment', { default: 'http://localhost:8001' }),
-  INFERENCE_API_KEY: optional(text('be a key without spaces or control characters', { pattern: '^[\\x21-\\x7e]+$' })),
+  INFERENCE_API_KEY: optional(text('be a key without spaces or control characters', { pattern: KEY })),
   MODEL_CACHE_TIMEOUT: seconds(1800),
   DEFAULT_CHAT_MODEL: text('be a model id without control characters', { pattern: MODEL_ID, default: 'gemini-1.5-flash' }),
   DEFAULT_IMAGE_MODEL: text('be a model id without control characters', { pattern: MODEL_ID, default: 'sdxl' }),
@@ -39,24 +49,31 @@ export const ConfigSchema = Type.Object({
   CATALOG_SNAPSHOT_FILE: text('be a path', { default: 'data/catalog-snapshot.json' }),
   MODEL_POLICY: oneOf(['open', 'catalog'], 'open'),
   DATABASE_URL: optional(text('be sqlite:PATH, or a postgres:// URL', { pattern: '^(sqlite:.+|postgres(ql)?://.+)$' })),
-  ADMIN_API_KEY: optional(text('be a key without spaces or control characters', { pattern: '^[\\x21-\\x7e]+$' })),
-  API_KEYS: Type.Array(Type.String({ pattern: '^[\\x21-\\x2b\\x2d-\\x7e]+$' }), { default: [], must: 'be keys separated by commas, without spaces or control characters' }),
+  ADMIN_API_KEY: list(NAMED_KEY, 'be keys, or names and keys such as alice:KEY, separated by commas, without spaces or control characters'),
+  API_KEYS: list(NAMED_KEY, 'be keys, or names and keys such as alice:KEY, separated by commas, without spaces or control characters'),
   RATE_LIMIT: count(0, 0, ' of requests in a minute'),
-  CORS_ORIGINS: Type.Array(Type.String({ pattern: ORIGIN }), { default: [], must: 'be * or origins such as https://studio.example, separated by commas' }),
+  REDIS_URL: optional(text('be a redis:// or rediss:// URL')),
+  CORS_ORIGINS: list(ORIGIN, 'be * or origins such as https://studio.example, separated by commas'),
+  ALLOWED_HOSTS: list(HOST_NAME, 'be host names without a port, separated by commas'),
   TRUST_PROXY: Type.Union([Type.Boolean(), Type.Integer({ minimum: 0 }), Type.String({ minLength: 1 })], { default: false, must: 'be true, false, a number of hops, or addresses separated by commas' }),
   BODY_LIMIT: count(1, 104857600, ' of bytes'),
-  PROXY_EXTRA_PATHS: Type.Array(Type.String({ pattern: EXTRA_PATH }), { default: [], must: 'be paths below /v1 separated by commas, such as score or v2/rerank, and not the catalog\'s models' }),
+  SPOOL_DIR: optional(text('be a path')),
+  SPOOL_LIMIT: count(1, 8589934592, ' of bytes'),
+  PROXY_EXTRA_PATHS: list(EXTRA_PATH, 'be paths below /v1 separated by commas, such as score, v2/rerank or files/*, and not the catalog\'s models'),
   UPSTREAM_CONNECT_TIMEOUT: positiveSeconds(5),
   UPSTREAM_FIRST_BYTE_TIMEOUT: positiveSeconds(600),
   UPSTREAM_IDLE_TIMEOUT: positiveSeconds(120),
+  UPSTREAM_CONNECTION_AGE: positiveSeconds(60),
+  CLIENT_HEADER_LIMIT: count(1024, 32768, ' of bytes'),
   CLIENT_HEADERS_TIMEOUT: positiveSeconds(20),
   CLIENT_BODY_TIMEOUT: positiveSeconds(300),
   CLIENT_STALL_TIMEOUT: positiveSeconds(60),
   MAX_CONCURRENT_REQUESTS: count(1, 1024),
   MAX_QUEUED_REQUESTS: count(0, 1024),
   QUEUE_TIMEOUT: seconds(30),
-  PAGES: Type.Boolean({ default: true, must: 'be true or false' }),
   SHUTDOWN_GRACE: seconds(30),
+  METRICS_PORT: optional(port()),
+  PAGES: flag(true),
   WORKERS: Type.Union([Type.Literal('auto'), Type.Integer({ minimum: 1, maximum: 1024 })], { default: 1, must: 'be a number of processes, 1 to 1024, or auto' })
 }, { additionalProperties: false })
 
@@ -73,7 +90,17 @@ export class ConfigError extends Error {
   }
 }
 
-type Environment = Record<string, string | undefined>
+/** Settings by name, as `process.env` has them. */
+export type Environment = Record<string, string | undefined>
+
+/** What a pattern cannot tell of a setting that is otherwise in order. */
+const CHECKS: { readonly [Name in keyof Config]?: (value: NonNullable<Config[Name]>) => boolean } = {
+  INFERENCE_SERVICE_URL: isPlainUrl,
+  PUBLIC_URL: isPlainUrl,
+  REDIS_URL: value => /^rediss?:$/.test(URL.parse(value)?.protocol ?? ''),
+  CORS_ORIGINS: values => values.every(isOrigin),
+  TRUST_PROXY: isTrust
+}
 
 /**
  * Environment → frozen {@link Config}. Pure: reads nothing but its argument.
@@ -90,19 +117,22 @@ export function loadConfig (environment: Environment): Config {
 
   const invalid = new Set<string>()
   for (const { path } of Value.Errors(ConfigSchema, settings)) invalid.add(path.split('/')[1] ?? path)
+  for (const [name, check] of Object.entries(CHECKS) as [string, (value: unknown) => boolean][]) {
+    if (settings[name] !== undefined && !invalid.has(name) && !check(settings[name])) invalid.add(name)
+  }
   const problems = [...invalid].map(name => `${name} must ${ConfigSchema.properties[name as keyof Config].must}`)
-  if (!invalid.has('INFERENCE_SERVICE_URL') && !isServiceUrl(settings.INFERENCE_SERVICE_URL as string)) {
-    problems.push(`INFERENCE_SERVICE_URL must ${ConfigSchema.properties.INFERENCE_SERVICE_URL.must}`)
-  }
-  if (!invalid.has('TRUST_PROXY') && !isTrust(settings.TRUST_PROXY as Config['TRUST_PROXY'])) {
-    problems.push(`TRUST_PROXY must ${ConfigSchema.properties.TRUST_PROXY.must}`)
-  }
-  const { ADMIN_API_KEY: adminKey, API_KEYS: apiKeys } = settings as Config
-  if (adminKey !== undefined && !invalid.has('API_KEYS') && apiKeys.includes(adminKey)) {
+  if (!invalid.has('API_KEYS') && !invalid.has('ADMIN_API_KEY') && haveAKeyInCommon(settings as Config)) {
     problems.push('ADMIN_API_KEY must not be one of API_KEYS')
   }
   if (problems.length > 0) throw new ConfigError(problems)
-  return Object.freeze(settings as Static<typeof ConfigSchema>)
+  const config = settings as Static<typeof ConfigSchema>
+  if (config.PUBLIC_URL !== undefined) config.PUBLIC_URL = URL.parse(config.PUBLIC_URL)!.href.replace(/\/+$/, '')
+  return Object.freeze(config)
+}
+
+function haveAKeyInCommon ({ API_KEYS: clients, ADMIN_API_KEY: admins }: Config): boolean {
+  const keys = new Set(clients.map(entry => namedKey(entry).key))
+  return admins.some(entry => keys.has(namedKey(entry).key))
 }
 
 /** null, which no list may be, for commas alone: a template whose keys were all empty must not open the gateway. */
@@ -121,9 +151,14 @@ function convert (schema: TSchema, raw: string): unknown {
   return DECIMAL.test(raw) ? Number(raw) : raw
 }
 
-function isServiceUrl (value: string): boolean {
+function isPlainUrl (value: string): boolean {
   const url = URL.parse(value)
   return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '' && !/[?#]/.test(value)
+}
+
+/** Also of a port that no address can have, which the pattern lets through. */
+function isOrigin (value: string): boolean {
+  return value === '*' || URL.canParse(value)
 }
 
 function isTrust (setting: Config['TRUST_PROXY']): boolean {

@@ -10,7 +10,7 @@ import { loadConfig } from '../../src/config.ts'
 const config = loadConfig(process.env)
 const app = Fastify()
 await app.register(catalog, { config })
-await app.register(admin, { key: config.ADMIN_API_KEY })
+await app.register(admin, { keys: config.ADMIN_API_KEY })
 const url = await app.listen({ port: 0, host: '127.0.0.1' })
 const loop = monitorEventLoopDelay({ resolution: 5 })
 loop.enable()

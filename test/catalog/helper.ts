@@ -30,7 +30,7 @@ export async function buildApp (t: Test, environment: Record<string, string> = {
   await app.register(errors)
   const config = loadConfig({ CATALOG_SNAPSHOT_FILE: join(tempDir(t), 'snapshot.json'), ...environment })
   await app.register(catalog, { config })
-  await app.register(admin, { key: config.ADMIN_API_KEY })
+  await app.register(admin, { keys: config.ADMIN_API_KEY })
   t.teardown(async () => await app.close())
   return { app, log }
 }

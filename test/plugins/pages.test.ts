@@ -8,6 +8,7 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import Fastify from 'fastify'
 import { test } from 'tap'
 import pages from '../../plugins/pages.ts'
+import { loadConfig } from '../../src/config.ts'
 import { startGateway } from '../helper.ts'
 
 const BROWSER = { accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8' }
@@ -95,6 +96,18 @@ test('/ leads a browser to the studio, and tells anyone else the addresses', asy
   for (const path of [index.models, `${index.openai}/models`]) t.equal((await get(url + path, { 'x-api-key': 'secret' })).status, 200, path)
 })
 
+test('/ tells which models answer requests that name none, but not to those without a key', async t => {
+  const index = async (settings: Record<string, string>) => (await (await startGateway(t, settings)).app.inject('/')).json()
+  t.strictSame((await index({ DEFAULT_CHAT_MODEL: 'a/b' })).defaultModels, { chat: 'a/b', image: 'sdxl' })
+  t.notOk('defaultModels' in await index({ API_KEYS: 'secret' }))
+})
+
+test('PUBLIC_URL stands before every address', async t => {
+  const { app } = await startGateway(t, { PUBLIC_URL: 'https://example.org/ai/' })
+  t.equal((await app.inject({ url: '/', headers: BROWSER })).headers.location, 'https://example.org/ai/studio')
+  t.match((await app.inject('/')).json(), { models: 'https://example.org/ai/v1/models', admin: 'https://example.org/ai/admin' })
+})
+
 test('PAGES=false leaves them out', async t => {
   const { app } = await startGateway(t, { PAGES: 'false' })
   for (const url of ['/studio', '/admin']) t.equal((await app.inject(url)).json().error.code, 'not_found')
@@ -106,7 +119,7 @@ test('a gateway without built pages says so in one line, and serves the rest', a
   const lines: string[] = []
   const app = Fastify({ logger: { level: 'warn', stream: { write: (line: string) => { lines.push(line) } } } })
   t.teardown(() => app.close())
-  await app.register(pages, { enabled: true, directory: pathToFileURL(join(mkdtempSync(join(tmpdir(), 'pages-')), 'dist/')) })
+  await app.register(pages, { config: loadConfig({}), directory: pathToFileURL(join(mkdtempSync(join(tmpdir(), 'pages-')), 'dist/')) })
   t.equal((await app.inject('/studio')).statusCode, 404)
   t.equal((await app.inject({ url: '/', headers: BROWSER })).headers.location, 'docs')
   t.equal(lines.length, 1)
