@@ -64,7 +64,7 @@ function Entry ({ entry: { action, modelId, before, after } }: { entry: AuditEnt
   switch (action) {
     case 'create': return <><span className='badge success'>added</span> {name}</>
     case 'delete': return <><span className='badge danger'>deleted</span> {name}</>
-    case 'order': return <><span className='badge'>reordered</span> {orderWords(before as string[], after as string[])}</>
+    case 'order': return <><span className='badge'>reordered</span> {orderWords(standings(before, after))}</>
     default: return (
       <>
         <span className='badge warning'>changed</span> {name}
@@ -74,11 +74,21 @@ function Entry ({ entry: { action, modelId, before, after } }: { entry: AuditEnt
   }
 }
 
-function orderWords (before: string[], after: string[]): string {
-  const ids = idsMoved(before, after)
-  if (ids.length > 3) return `${models(ids.length)} moved`
-  return ids.map(id => {
-    const above = after[after.indexOf(id) - 1]
-    return above === undefined ? `${id} moved to the top` : `${id} moved after ${above}`
-  }).join('; ')
+/** Where a model stands that was moved: behind which other one. */
+interface Standing { id: string, behind: string | null }
+
+/** Names of moved models that are told; of more only the number. */
+const TOLD = 5
+
+/** Older entries hold all ids in both orders. */
+function standings (before: unknown, after: unknown): Standing[] {
+  const list = after as Array<string | Standing>
+  if (list.every(item => typeof item !== 'string')) return list
+  const ids = list as string[]
+  return idsMoved(before as string[], ids).map(id => ({ id, behind: ids[ids.indexOf(id) - 1] ?? null }))
+}
+
+function orderWords (after: Standing[]): string {
+  if (after.length > TOLD) return `${models(after.length)} moved`
+  return after.map(({ id, behind }) => behind === null ? `${id} moved to the top` : `${id} moved after ${behind}`).join('; ')
 }

@@ -14,6 +14,8 @@ export function Login () {
   async function enter (event: SubmitEvent<HTMLFormElement>): Promise<void> {
     event.preventDefault()
     const key = field.current?.value.trim() ?? ''
+    // Anything else cannot stand in a header.
+    if (!/^[!-~]+$/.test(key)) return setProblem(WRONG)
     setBusy(true)
     try {
       await tryKey(key)
@@ -33,16 +35,18 @@ export function Login () {
         id={id} ref={field} type='password' autoComplete='current-password' autoFocus spellCheck={false}
         aria-invalid={problem !== ''} aria-describedby={`${id}-hint ${id}-problem`}
       />
-      <p id={`${id}-hint`} className='hint'>The value of ADMIN_API_KEY. This tab keeps it until it is closed; it is stored nowhere else.</p>
+      <p id={`${id}-hint`} className='hint'>One of the keys in ADMIN_API_KEY. This tab keeps it until it is closed; it is stored nowhere else.</p>
       <p id={`${id}-problem`} className='problem' role='alert'>{problem}</p>
       <button type='submit' className='primary' aria-disabled={busy}>{busy ? 'Checking…' : 'Enter'}</button>
     </form>
   )
 }
 
+const WRONG = 'This is not an admin key of this gateway.'
+
 function refusal (error: unknown): string {
   if (!(error instanceof ApiError)) return wordsOf(error)
-  if (error.status === 401) return 'This is not the admin key of this gateway.'
+  if (error.status === 401) return WRONG
   if (error.status === 404) return 'This gateway has no admin API: set ADMIN_API_KEY and start it again.'
   return wordsOf(error)
 }

@@ -158,7 +158,7 @@ interface RowProps {
 }
 
 const Row = memo(function Row ({ record, index, editable, selected, drop, dragged, onSelect, onSwitch, onOpen, onMenu, onMove, onDrag }: RowProps) {
-  const { id, name, type, provider, contextLength, capabilities, isActive } = record
+  const { id, name, description, type, provider, contextLength, capabilities, isActive } = record
   return (
     <tr data-id={id} data-drop={drop} data-dragged={dragged || undefined} data-off={!isActive || undefined} aria-rowindex={index + 2}>
       <td className='move'>
@@ -187,7 +187,7 @@ const Row = memo(function Row ({ record, index, editable, selected, drop, dragge
       <td className='select'>{editable && <input type='checkbox' aria-label={`Select ${name}`} checked={selected} onChange={event => onSelect(id, event.target.checked)} />}</td>
       <th scope='row'>
         <button type='button' className='name' onClick={() => onOpen(record)}>{name}</button>
-        <span className='id'>{id}</span>
+        <span className='about'><span className='id'>{id}</span><span className='description'>{description}</span></span>
       </th>
       <td className='type'><span className={`badge ${type}`}>{type}</span></td>
       <td className='provider'>{provider}</td>

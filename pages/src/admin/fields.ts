@@ -20,7 +20,7 @@ const kinds = Object.fromEntries(KINDS.map(kind => [kind, kind]))
 
 /** The fields that can be edited, in the order of the form. */
 export const FIELDS = [
-  { pointer: '/name', label: 'Name', control: 'line', hint: 'What people read in the list.' },
+  { pointer: '/name', label: 'Name', control: 'line' },
   { pointer: '/description', label: 'Description', control: 'text', hint: 'One sentence on what the model is good for.' },
   { pointer: '/type', label: 'Type', control: 'choice', options: Object.fromEntries(MODEL_TYPES.map(type => [type, type])) },
   { pointer: '/provider', label: 'Provider', control: 'line', hint: 'Who made it.' },
@@ -108,7 +108,7 @@ const NUMBER = new Intl.NumberFormat('en')
 
 /** A value in words. */
 export function shown (value: unknown): string {
-  if (value === undefined || value === null || value === '' || (Array.isArray(value) && value.length === 0)) return 'nothing'
+  if (value === undefined || value === null || value === '' || (Array.isArray(value) && value.length === 0)) return '(empty)'
   if (Array.isArray(value)) return value.join(', ')
   if (typeof value === 'boolean') return value ? 'yes' : 'no'
   return typeof value === 'number' ? NUMBER.format(value) : String(value)
