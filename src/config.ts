@@ -5,6 +5,8 @@ import { compileTrust } from './http/trust.ts'
 
 /** Exit code of a process that refuses its configuration (sysexits.h EX_CONFIG). */
 export const EX_CONFIG = 78
+/** Exit code of a process that cannot start for now, and may later (sysexits.h EX_TEMPFAIL). */
+export const EX_TEMPFAIL = 75
 
 const flag = (value: boolean) => Type.Boolean({ default: value, must: 'be true or false' })
 const list = (pattern: string, must: string) => Type.Array(Type.String({ pattern }), { default: [], must })
@@ -49,6 +51,8 @@ export const ConfigSchema = Type.Object({
   CATALOG_SNAPSHOT_FILE: text('be a path', { default: 'data/catalog-snapshot.json' }),
   MODEL_POLICY: oneOf(['open', 'catalog'], 'open'),
   DATABASE_URL: optional(text('be sqlite:PATH, or a postgres:// URL', { pattern: '^(sqlite:.+|postgres(ql)?://.+)$' })),
+  DATABASE_WAIT: seconds(30),
+  AUDIT_KEEP: Type.Number({ minimum: 0, exclusiveMinimum: 0, maximum: 36_500, default: 90, must: 'be a number of days above 0, at most 36500' }),
   ADMIN_API_KEY: list(NAMED_KEY, 'be keys, or names and keys such as alice:KEY, separated by commas, without spaces or control characters'),
   API_KEYS: list(NAMED_KEY, 'be keys, or names and keys such as alice:KEY, separated by commas, without spaces or control characters'),
   RATE_LIMIT: count(0, 0, ' of requests in a minute'),
@@ -87,6 +91,15 @@ export class ConfigError extends Error {
     super(problems.join('\n'))
     this.name = 'ConfigError'
     this.problems = problems
+  }
+}
+
+/** Thrown where the gateway cannot start for now: what it needs is away, and the settings may be right. */
+export class UnavailableError extends Error {
+  readonly exitCode = EX_TEMPFAIL
+  constructor (message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'UnavailableError'
   }
 }
 

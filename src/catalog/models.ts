@@ -64,8 +64,32 @@ export const ModelSchema = Type.Object({
 /** A model as the catalog knows it. */
 export type Model = Static<typeof ModelSchema>
 
-/** A model as somebody curates it: one that is not active stays out of the catalog. */
-export type CuratedModel = Model & { isActive: boolean }
+/** The fields of a model that an admin can set. */
+export const CURATED_FIELDS = ['name', 'description', 'type', 'provider', 'contextLength', 'capabilities', 'isActive'] as const
+/** A field that an admin can set. */
+export type CuratedField = typeof CURATED_FIELDS[number]
+
+/** A curated model: one that is not active stays out of the catalog. */
+export type CuratedModel = Model & {
+  isActive: boolean
+  /**
+   * The fields that an admin set. Absent: all of them. A field that is not named
+   * here holds a default, and gives way to what an inference service reports.
+   */
+  set?: readonly CuratedField[]
+}
+
+/** The fields of a curated model that an admin set, and no others. */
+export type CuratedFields = Pick<CuratedModel, 'id'> & Partial<Pick<CuratedModel, CuratedField>>
+
+/** What an admin set of a curated model. A field that was set to "not known" is not in it. */
+export function curatedFields (model: CuratedModel): CuratedFields {
+  if (model.set === undefined) {
+    const { set, createdAt, ...fields } = model
+    return fields
+  }
+  return Object.fromEntries(['id', ...model.set].flatMap(field => field in model ? [[field, model[field as CuratedField]]] : [])) as CuratedFields
+}
 
 /** An item of the list: a chat model. */
 export const ChatItemSchema = Type.Object({ id, name, description, contextLength }, { additionalProperties: false, title: 'ChatModelItem' })
@@ -116,5 +140,5 @@ export type OpenAIModelList = Static<typeof OpenAIModelListSchema>
  */
 export function activeModels (curated: readonly CuratedModel[]): Model[] {
   return MODEL_TYPES.flatMap(type => curated.filter(model => model.isActive && model.type === type))
-    .map(({ isActive, ...model }) => model.type === 'chat' ? { ...model, contextLength: model.contextLength ?? DEFAULT_CONTEXT_LENGTH } : model)
+    .map(({ isActive, set, ...model }) => model.type === 'chat' ? { ...model, contextLength: model.contextLength ?? DEFAULT_CONTEXT_LENGTH } : model)
 }

@@ -11,14 +11,14 @@ export const ModelPageSchema = pageSchema(ModelRecordSchema, 'ModelPage')
 
 /** An entry of the audit. */
 export const AuditEntrySchema = Type.Object({
-  revision: Type.Integer({ description: 'The change that the entry belongs to; an import or an order makes several.' }),
+  revision: Type.Integer({ description: 'The change that the entry belongs to; an import makes several.' }),
   sequence: Type.Integer(),
   at: Type.String({ examples: ['2025-05-01T00:00:00.000Z'] }),
-  who: Type.String({ description: 'The name of the key: `admin-` and the beginning of its SHA-256. `start` is the first filling of an empty table.', examples: ['admin-2bb80d53'] }),
+  who: Type.String({ description: 'The name of the key, or `admin-` and the beginning of its SHA-256 where it has none. `start` is the first filling of an empty table.', examples: ['admin-2bb80d53'] }),
   action: Type.Union(['create', 'update', 'delete', 'order'].map(action => Type.Literal(action))),
   modelId: Type.Union([Type.String(), Type.Null()], { description: 'Null for a change of the order.' }),
-  before: Type.Unknown({ description: 'The record before, or the ids in their old order; null for a creation.' }),
-  after: Type.Unknown({ description: 'The record after, or the ids in their new order; null for a deletion.' })
+  before: Type.Unknown({ description: 'The record before; null for a creation. For a change of the order: each model that was moved, and the model behind which it stood (null: it was the first).' }),
+  after: Type.Unknown({ description: 'The record after; null for a deletion. For a change of the order: the same models, and behind which each stands.' })
 }, { title: 'AuditEntry' })
 
 /** A page of the audit. */

@@ -1,17 +1,26 @@
 import { matchesStrongly, entityTag } from '../catalog/etag.ts'
-import { MODEL_TYPES } from '../catalog/models.ts'
+import { CURATED_FIELDS, MODEL_TYPES, type CuratedField, type CuratedModel } from '../catalog/models.ts'
 import { firstProblems, modelProblems, schemaProblems, type Problem } from '../catalog/problems.ts'
-import { catalogFileProblems, modelsOf, type CatalogFile, type CatalogFileItem } from '../catalog/static.ts'
+import { modelsOf, type CatalogFile, type CatalogFileItem } from '../catalog/static.ts'
 import { GatewayError } from '../errors.ts'
 import { ModelReplacementSchema, type ModelReplacement, type NewModel } from './inputs.ts'
 import type { ModelDraft, ModelRecord } from './records.ts'
+import { isSet, type AdminModel } from './view.ts'
 
-/** Ids that the paths of the admin API have taken. */
-const RESERVED = new Set(['order', 'export', 'import'])
+/**
+ * How a source takes edits. Where the table is the only source, a field that is
+ * emptied is empty. Where an inference service is the source, it shows what the
+ * service says again.
+ */
+export interface Rules {
+  joined: boolean
+}
+
+const TAG_FIELDS = ['id', ...CURATED_FIELDS, 'createdAt', 'updatedAt'] as const
 
 /** The tag of a record, for `ETag` and `If-Match`. */
 export function recordTag (record: ModelRecord): string {
-  return entityTag(JSON.stringify(record))
+  return entityTag(JSON.stringify(TAG_FIELDS.map(field => record[field] ?? null)))
 }
 
 /** @throws GatewayError that names the first field at fault and says what is wrong with each. */
@@ -22,73 +31,110 @@ export function refuse (problems: Problem[]): void {
   throw new GatewayError('invalid_value', { message, param: first.pointer })
 }
 
-/** The model of that id. @throws GatewayError where there is none. */
-export function knownModel (records: readonly ModelRecord[], id: string): ModelRecord {
-  const record = records.find(record => record.id === id)
-  if (record === undefined) throw new GatewayError('model_not_found', { message: `The model '${id}' does not exist.`, param: 'id' })
-  return record
+/** @throws GatewayError where there is no such model. */
+export function knownModel (model: AdminModel | undefined, id: string): AdminModel {
+  if (model === undefined) throw new GatewayError('model_not_found', { message: `The model '${id}' does not exist.`, param: 'id' })
+  return model
 }
 
-/** Records with one more at the end of its type. */
-export function withNew (records: ModelRecord[], { description = '', isActive = true, ...input }: NewModel): ModelDraft[] {
-  if (RESERVED.has(input.id)) refuse([{ pointer: '/id', reason: `must not be ${[...RESERVED].join(', ')}: these are paths of this API` }])
+/** @throws GatewayError where the header names another state of the model than the present one. */
+function checkMatch (ifMatch: string | undefined, tag: () => string): void {
+  if (ifMatch !== undefined && !matchesStrongly(ifMatch, tag())) throw new GatewayError('precondition_failed')
+}
+
+/** A new model. What the input names is set. */
+export function created (model: AdminModel | undefined, { description = '', isActive = true, ...input }: NewModel, given: NewModel): ModelDraft {
   refuse([...modelProblems({ description, ...input })])
-  if (records.some(({ id }) => id === input.id)) {
-    throw new GatewayError('conflict', { message: `The model '${input.id}' exists already.`, param: '/id' })
-  }
-  return [...records, { description, isActive, ...input }]
+  if (model?.known !== undefined) throw new GatewayError('conflict', { message: `The model '${input.id}' exists already.`, param: '/id' })
+  if (model !== undefined) throw new GatewayError('conflict', { message: `The model '${input.id}' is listed by the inference service. Change its fields with PATCH.`, param: '/id' })
+  return { description, isActive, ...input, set: CURATED_FIELDS.filter(field => given[field] !== undefined) }
 }
 
-/** Records with one replaced. */
-export function withReplaced (records: ModelRecord[], id: string, input: ModelReplacement, ifMatch: string | undefined): ModelDraft[] {
-  const record = current(records, id, ifMatch)
-  return records.map(other => other === record ? replacement(record, input) : other)
+/** A model with all of its fields replaced. */
+export function replaced (model: AdminModel, input: ModelReplacement, rules: Rules, ifMatch: string | undefined): ModelDraft {
+  checkMatch(ifMatch, () => recordTag(model.record))
+  checkId(model, input.id)
+  refuse([...modelProblems(input)])
+  return draftOf(model, fieldsOf(input), rules)
 }
 
-/** Records with one patched, as RFC 7396 says. */
-export function withPatched (records: ModelRecord[], id: string, patch: object, ifMatch: string | undefined): ModelDraft[] {
-  const record = current(records, id, ifMatch)
+/** A model with some fields changed, as RFC 7396 says. What the patch names is set, and what it empties is not. */
+export function patched (model: AdminModel, patch: object, rules: Rules, ifMatch: string | undefined): ModelDraft {
+  checkMatch(ifMatch, () => recordTag(model.record))
+  const { id, createdAt, updatedAt, set: _, ...record } = model.record
+  const merged = mergePatch(record, patch) as Record<string, unknown>
   // Left out, `isActive` is true: to empty it would switch a model on.
-  const merged = Object.fromEntries(Object.entries({ ...record, ...patch }).filter(([field, value]) => value !== null || field === 'isActive'))
+  if ((patch as { isActive?: unknown }).isActive === null) merged['isActive'] = null
+  if (rules.joined) for (const [field, value] of Object.entries({ name: id, type: record.type })) merged[field] ??= value
   refuse(schemaProblems(ModelReplacementSchema, merged))
-  return records.map(other => other === record ? replacement(record, merged as ModelReplacement) : other)
+  const input = merged as ModelReplacement
+  checkId(model, input.id)
+  refuse([...modelProblems(input)])
+  const named = CURATED_FIELDS.filter(field => field in patch)
+  const emptied = named.filter(field => (patch as Record<string, unknown>)[field] === null)
+  const draft = { ...baseOf(model), ...onlyNamed(fieldsOf(input), named) }
+  for (const field of emptied) delete draft[field as 'provider']
+  const set = CURATED_FIELDS.filter(field => !emptied.includes(field) && (named.includes(field) || isSet(model.known, field)) && draft[field] !== undefined)
+  return withDefaults(draft, model, set)
 }
 
-/** Records without one. */
-export function without (records: ModelRecord[], id: string, ifMatch: string | undefined): ModelDraft[] {
-  const record = current(records, id, ifMatch)
-  return records.filter(other => other !== record)
+/** @throws GatewayError where the model can only be hidden: it would be listed again at once. */
+export function checkRemovable (model: AdminModel, ifMatch: string | undefined): void {
+  checkMatch(ifMatch, () => recordTag(model.record))
+  if (model.known === undefined) throw new GatewayError('conflict', { message: `The model '${model.record.id}' is listed by the inference service and cannot be removed. Hide it with {"isActive": false}.` })
 }
 
-/** Records with those named in their new order: they change places among themselves. */
-export function withOrder (records: ModelRecord[], ids: readonly string[]): ModelDraft[] {
-  const byId = new Map(records.map(record => [record.id, record]))
+/** Models with those named in their new order: they change places among themselves. Models without a row get one as far as the order needs it. */
+export function reordered (models: readonly AdminModel[], ids: readonly string[]): ModelDraft[] {
+  const byId = new Map(models.map(model => [model.record.id, model]))
   refuse(firstProblems(orderProblems(ids, byId)))
-  const moved = ids.map(id => byId.get(id) as ModelRecord)
+  const moved = ids.map(id => byId.get(id) as AdminModel)
   const named = new Set(ids)
-  return records.map(record => named.has(record.id) ? moved.shift() as ModelRecord : record)
+  let next = 0
+  const order = models.map(model => named.has(model.record.id) ? moved[next++] as AdminModel : model)
+  const last = order.findLastIndex(({ known, record }) => known !== undefined || named.has(record.id))
+  return order.slice(0, last + 1).map(model => model.known ?? withDefaults(baseOf(model), model, []))
 }
 
-/** The catalog of a file instead of all records. */
-export function withImported (records: ModelRecord[], file: unknown, ifMatch: string | undefined): ModelDraft[] {
-  refuse(catalogFileProblems(file))
-  for (const type of MODEL_TYPES) {
-    const reserved = ((file as CatalogFile)[type] ?? []).findIndex(({ id }) => RESERVED.has(id))
-    if (reserved !== -1) refuse([{ pointer: `/${type}/${reserved}/id`, reason: 'is a path of this API' }])
-  }
-  if (ifMatch !== undefined && !matchesStrongly(ifMatch, fileTag(exported(records)))) throw new GatewayError('precondition_failed')
-  return modelsOf(file as CatalogFile)
+/** The models of a sound catalog file in place of all models. */
+export function imported (models: readonly AdminModel[], file: CatalogFile, rules: Rules, ifMatch: string | undefined): ModelDraft[] {
+  checkMatch(ifMatch, () => fileTag(exported(models)))
+  const byId = new Map(models.map(model => [model.record.id, model]))
+  const drafts = modelsOf(file).map(({ id, createdAt, set, ...fields }): ModelDraft => {
+    const model = byId.get(id)
+    if (model !== undefined) return draftOf(model, fields, rules)
+    return { id, ...fields, ...(createdAt !== undefined && { createdAt }), set: CURATED_FIELDS.filter(field => fields[field] !== undefined) }
+  })
+  return rules.joined ? withoutNeedless(drafts, models) : drafts
 }
 
-/** All records as a catalog file. */
-export function exported (records: readonly ModelRecord[]): Required<CatalogFile> {
-  const of = (type: ModelRecord['type']): CatalogFileItem[] => records.filter(record => record.type === type)
-    .map(({ id, name, description, provider, contextLength, isActive, createdAt }) => ({
+/** Leaves out, at the end of each type, models of the service of which nothing is set and whose order is the service's: a row would say nothing. */
+function withoutNeedless (drafts: readonly ModelDraft[], models: readonly AdminModel[]): ModelDraft[] {
+  const byId = new Map(models.map((model, index) => [model.record.id, { model, index }]))
+  return MODEL_TYPES.flatMap(type => {
+    const list = drafts.filter(draft => draft.type === type)
+    let end = list.length
+    let behind = Infinity
+    for (; end > 0; end--) {
+      const draft = list[end - 1] as ModelDraft
+      const found = byId.get(draft.id)
+      if (found === undefined || found.model.known !== undefined || draft.set?.length !== 0 || found.index > behind) break
+      behind = found.index
+    }
+    return list.slice(0, end)
+  })
+}
+
+/** All models as a catalog file. */
+export function exported (models: readonly AdminModel[]): Required<CatalogFile> {
+  const of = (type: ModelRecord['type']): CatalogFileItem[] => models.filter(({ record }) => record.type === type)
+    .map(({ record: { id, name, description, provider, contextLength, capabilities, isActive, createdAt } }) => ({
       id,
       name,
       description,
       ...(provider !== undefined && { provider }),
       ...(contextLength !== undefined && { contextLength }),
+      ...(capabilities !== undefined && { capabilities }),
       ...(!isActive && { isActive }),
       createdAt
     }))
@@ -110,14 +156,60 @@ function * orderProblems (ids: readonly string[], known: ReadonlyMap<string, unk
   }
 }
 
-function current (records: ModelRecord[], id: string, ifMatch: string | undefined): ModelRecord {
-  const record = knownModel(records, id)
-  if (ifMatch !== undefined && !matchesStrongly(ifMatch, recordTag(record))) throw new GatewayError('precondition_failed')
-  return record
+function checkId (model: AdminModel, id: string | undefined): void {
+  if (id !== undefined && id !== model.record.id) refuse([{ pointer: '/id', reason: 'cannot be changed' }])
 }
 
-function replacement (record: ModelRecord, { description = '', isActive = true, createdAt, updatedAt, ...input }: ModelReplacement): ModelDraft {
-  if (input.id !== undefined && input.id !== record.id) refuse([{ pointer: '/id', reason: 'cannot be changed' }])
-  refuse([...modelProblems({ description, ...input })])
-  return { description, isActive, ...input, id: record.id }
+type Fields = Partial<Pick<CuratedModel, CuratedField>>
+
+function fieldsOf (input: ModelReplacement): Fields {
+  return onlyNamed(input, CURATED_FIELDS)
+}
+
+function onlyNamed (fields: Fields, named: readonly CuratedField[]): Fields {
+  return Object.fromEntries(named.filter(field => fields[field] !== undefined).map(field => [field, fields[field]]))
+}
+
+/**
+ * A draft in which the fields given replace all others. A field counts as set
+ * where it was set before, or where its value is another than the one shown: so a
+ * record that comes back as it was read sets nothing.
+ */
+function draftOf (model: AdminModel, fields: Fields, { joined }: Rules): ModelDraft {
+  const isOther = (field: CuratedField) => JSON.stringify(fields[field] ?? EMPTY[field]) !== JSON.stringify(model.record[field] ?? EMPTY[field])
+  const set = CURATED_FIELDS.filter(field => (fields[field] !== undefined || !joined) && (isSet(model.known, field) || isOther(field)))
+  // Of a field that is not set, the row keeps its default.
+  const kept = joined ? onlyNamed(baseOf(model), CURATED_FIELDS.filter(field => !set.includes(field) && !isSet(model.known, field))) : {}
+  return withDefaults({ id: model.record.id, ...kept, ...(joined ? onlyNamed(fields, set) : fields) }, model, set)
+}
+
+/** What a field is where nobody says anything of it. */
+const EMPTY: { [field in CuratedField]?: unknown } = { description: '', isActive: true }
+
+/** What the row of a model holds already. A new row takes over what the static list says, and nothing of what the service says: that may change. */
+function baseOf ({ record, known, sources = {} }: AdminModel): { id: string } & Fields {
+  if (known !== undefined) return { id: known.id, ...onlyNamed(known, CURATED_FIELDS) }
+  return { id: record.id, ...onlyNamed(record, CURATED_FIELDS.filter(field => sources[field] === 'static')) }
+}
+
+/** A row has a name, a description and a type even where they are not set. */
+function withDefaults (draft: { id: string } & Fields, { record, known }: AdminModel, set: readonly CuratedField[]): ModelDraft {
+  const isWhole = known?.set === undefined && known !== undefined && set.length === CURATED_FIELDS.filter(field => draft[field] !== undefined).length
+  return { name: draft.id, description: '', type: record.type, isActive: true, ...draft, ...(!isWhole && { set }) }
+}
+
+/** JSON Merge Patch (RFC 7396). An object of which nothing is left is left out, since it would say nothing. */
+function mergePatch (target: unknown, patch: unknown): unknown {
+  if (!isObject(patch)) return patch
+  const merged: Record<string, unknown> = isObject(target) ? { ...target } : {}
+  for (const [key, value] of Object.entries(patch)) {
+    const result = value === null ? undefined : mergePatch(merged[key], value)
+    if (result === undefined || (isObject(result) && Object.keys(result).length === 0)) delete merged[key]
+    else merged[key] = result
+  }
+  return merged
+}
+
+function isObject (value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,18 +1,28 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { ModelSchema } from '../catalog/models.ts'
 
-const { createdAt, provider, contextLength, ...required } = ModelSchema.properties
+const { createdAt, provider, contextLength, capabilities, ...required } = ModelSchema.properties
 const isActive = Type.Boolean({ description: 'Whether the model may be used.' })
 const date = (description: string) => Type.String({ description, examples: ['2025-05-01T00:00:00.000Z'] })
 const dates = { createdAt: date('When the record was made (UTC). Set once.'), updatedAt: date('When the record was last changed (UTC).') }
+
+const joined = {
+  sources: Type.Optional(Type.Record(Type.String(), Type.String(), {
+    description: 'Where each field comes from, where the inference service is the source: `curated` (an admin set it, and it wins), `service`, `static` (the static list), `default`.',
+    examples: [{ name: 'service', contextLength: 'curated' }]
+  })),
+  listed: Type.Optional(Type.Boolean({ description: 'Whether the inference service lists the model. Clients are not shown one that it does not list.' }))
+}
 
 /** A model as admins see it: the full record, whether it may be used, and its dates. */
 export const ModelRecordSchema = Type.Object({
   ...required,
   provider,
   contextLength,
+  capabilities,
   isActive,
-  ...dates
+  ...dates,
+  ...joined
 }, {
   additionalProperties: false,
   title: 'ModelRecord',
@@ -20,7 +30,7 @@ export const ModelRecordSchema = Type.Object({
 })
 
 const { id, name, type, description } = required
-const settable = { name, type, description: Type.Optional(description), provider, contextLength, isActive: Type.Optional(isActive) }
+const settable = { name, type, description: Type.Optional(description), provider, contextLength, capabilities, isActive: Type.Optional(isActive) }
 
 /** What makes a new model. */
 export const NewModelSchema = Type.Object({ id, ...settable }, {
@@ -37,11 +47,12 @@ export const ModelReplacementSchema = Type.Object({
   id: Type.Optional(id),
   ...settable,
   createdAt: Type.Optional(dates.createdAt),
-  updatedAt: Type.Optional(dates.updatedAt)
+  updatedAt: Type.Optional(dates.updatedAt),
+  ...joined
 }, {
   additionalProperties: false,
   title: 'ModelReplacement',
-  description: 'Fields that are left out are emptied. `id` must be the one in the path; the dates are the gateway\'s own and are not read.',
+  description: 'Fields that are left out are emptied; where the inference service is the source, what it says shows again. `id` must be the one in the path; the dates, `sources` and `listed` are the gateway\'s own and are not read.',
   examples: [{ name: 'Model', description: 'A better description', type: 'chat', contextLength: 131072, isActive: true }]
 })
 /** The body of a request that replaces a model. */
@@ -51,7 +62,7 @@ export type ModelReplacement = Static<typeof ModelReplacementSchema>
 export const ModelPatchSchema = Type.Object({}, {
   additionalProperties: true,
   title: 'ModelPatch',
-  description: 'A JSON Merge Patch (RFC 7396): fields that are left out stay, `null` empties a field. `isActive` cannot be emptied.',
+  description: 'A JSON Merge Patch (RFC 7396): fields that are left out stay, `null` empties a field, also one inside `capabilities`. `isActive` cannot be emptied. Where the inference service is the source, the fields named are set and win over what it says, and one that is emptied shows what it says again.',
   examples: [{ isActive: false }]
 })
 

@@ -20,14 +20,13 @@ export interface Page<T> {
 /** The first items after a place. An item that has gone in between does not matter: a cursor is a place, not an item. */
 export function pageOf<T> (items: readonly T[], placeOf: (item: T) => Place, limit: number, after?: Place): Page<T> {
   const rest = after === undefined ? items : items.filter(item => compare(placeOf(item), after) > 0)
-  return cutPage(rest, placeOf, limit)
+  return pageWith(rest.slice(0, limit), placeOf, rest.length > limit)
 }
 
-/** A page of a list from which at least one more than `limit` was read, if there are as many. */
-export function cutPage<T> (items: readonly T[], placeOf: (item: T) => Place, limit: number): Page<T> {
-  const data = items.slice(0, limit)
+/** A page of these items, and whether more come after it. */
+export function pageWith<T> (data: T[], placeOf: (item: T) => Place, more: boolean): Page<T> {
   const last = data.at(-1)
-  return { data, next: last === undefined || items.length <= limit ? null : Buffer.from(JSON.stringify(placeOf(last))).toString('base64url') }
+  return { data, next: last === undefined || !more ? null : Buffer.from(JSON.stringify(placeOf(last))).toString('base64url') }
 }
 
 /** The place that a cursor stands for; nothing where there is no cursor. @throws GatewayError where it is none of that list's. */

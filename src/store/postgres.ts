@@ -2,7 +2,10 @@ import { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
-import type { Engine, Tables } from './schema.ts'
+import type { CatalogState, Engine } from './engine.ts'
+import { failureKind } from './failure.ts'
+import type { Tables } from './schema.ts'
+import { inTransaction } from './transaction.ts'
 
 const CHANNEL = 'model_catalog'
 /** The advisory lock of the migrations: any number that no other program uses. */
@@ -15,8 +18,12 @@ const POOL_SIZE = 4
 const RETRY_LIMIT_MS = 1000
 const INT8 = 20
 
-/** PostgreSQL, through pg. */
+/**
+ * PostgreSQL, through pg.
+ * @throws Error that says what to mend in the URL
+ */
 export function postgresEngine (url: string): Engine {
+  checkUrl(url)
   const options: pg.ClientConfig = {
     connectionString: url,
     connectionTimeoutMillis: SILENCE_LIMIT_MS,
@@ -38,12 +45,14 @@ export function postgresEngine (url: string): Engine {
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
   return {
     db,
+    read: async work => await work(db),
+    models: async db => await db.selectFrom('models').selectAll().execute(),
     transaction: async work => {
       const start = performance.now()
       for (;;) {
         let begun = false
         try {
-          return await db.transaction().execute(async transaction => {
+          return await inTransaction(db, async transaction => {
             // A process that freezes in mid-change must not lock the others out.
             await sql`select set_config('lock_timeout', '4s', true), set_config('idle_in_transaction_session_timeout', '10s', true)`.execute(transaction)
             begun = true
@@ -52,29 +61,34 @@ export function postgresEngine (url: string): Engine {
         } catch (error) {
           // A pooled connection that died while it was idle shows it only now.
           // Nothing was done on it yet, so the next one is tried.
-          if (begun || !isLost(error) || performance.now() - start > RETRY_LIMIT_MS) throw error
+          if (begun || failureKind(error) !== 'lost' || performance.now() - start > RETRY_LIMIT_MS) throw error
         }
       }
     },
     excludeOthers: async transaction => { await sql`select pg_advisory_xact_lock(${sql.lit(MIGRATION_LOCK)})`.execute(transaction) },
     announce: async (transaction, revision) => { await sql`select pg_notify(${CHANNEL}, ${String(revision)})`.execute(transaction) },
-    watch: (onRevision, onTrouble) => watch(options, onRevision, onTrouble),
+    watch: (onState, onTrouble) => watch(options, onState, onTrouble),
     close: async () => await db.destroy()
   }
 }
 
-/** Whether a connection broke that was there: its socket, or the server's `admin_shutdown` and its like (class 57P). */
-function isLost (error: unknown): boolean {
-  const { code, message } = error as { code?: string, message: string }
-  return code === undefined ? /^Connection terminated/.test(message) : /^(ECONNRESET|EPIPE|57P0.)$/.test(code)
+const ENCODE = 'In its user name, password and database name these characters must be percent-encoded: @ as %40, : as %3A, / as %2F, ? as %3F, # as %23, % as %25, [ as %5B, ] as %5D, a space as %20.'
+
+/** A password with a special character makes another URL of it, or none. */
+function checkUrl (text: string): void {
+  const url = URL.parse(text)
+  const encoded = /%(?![\da-f]{2})/i
+  if (url === null || url.hash !== '' || url.pathname.includes('@') || url.search.includes('@') || encoded.test(text.split('?', 1)[0] as string)) {
+    throw new Error(`The URL cannot be read. ${ENCODE}`)
+  }
 }
 
 /**
- * One connection that both listens and asks: notices come at once, and the
- * question shows that the connection lives, or finds the change where a pooler
- * between here and the server swallows notices.
+ * One connection that both listens and asks: a notice makes it ask at once. It
+ * also asks now and then, which shows that the connection lives, and finds the
+ * change where a pooler between here and the server swallows notices.
  */
-function watch (options: pg.ClientConfig, onRevision: (revision: number) => void, onTrouble: (error: unknown) => void): () => Promise<void> {
+function watch (options: pg.ClientConfig, onState: (state: CatalogState) => void, onTrouble: (error: unknown) => void): () => Promise<void> {
   const stop = new AbortController()
   let client: pg.Client | undefined
   let pause = FIRST_RECONNECT_MS
@@ -82,15 +96,17 @@ function watch (options: pg.ClientConfig, onRevision: (revision: number) => void
     client = new pg.Client({ ...options, application_name: 'model-gateway listener' })
     // Without a listener the loss of the connection would end the process; the next question reports it.
     const lost = new Promise<void>(resolve => client?.on('error', () => resolve()).on('end', () => resolve()))
-    client.on('notification', ({ payload }) => onRevision(Number(payload)))
+    let notice = Promise.withResolvers<void>()
+    client.on('notification', () => notice.resolve())
     try {
       await client.connect()
       await client.query(`listen ${CHANNEL}`)
       while (!stop.signal.aborted) {
-        const { rows } = await client.query('select number from catalog_revision')
-        onRevision(rows[0].number)
+        notice = Promise.withResolvers()
+        const { rows } = await client.query('select number, refresh from catalog_revision')
+        onState(rows[0])
         pause = FIRST_RECONNECT_MS
-        await Promise.race([lost, delay(POLL_MS, undefined, { signal: stop.signal })])
+        await Promise.race([lost, notice.promise, delay(POLL_MS, undefined, { signal: stop.signal })])
       }
     } finally {
       client.end().catch(() => {})

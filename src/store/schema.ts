@@ -1,4 +1,5 @@
 import { sql, type Generated, type Kysely, type Transaction } from 'kysely'
+import { CURATED_FIELDS } from '../catalog/models.ts'
 
 /** Dates come as `Date` from PostgreSQL and as text from SQLite; booleans as 0 and 1 from SQLite. */
 export interface ModelRow {
@@ -9,6 +10,10 @@ export interface ModelRow {
   model_type: string
   is_active: boolean | number
   provider: string | null
+  /** JSON of a Capabilities object; null where they are not known. */
+  capabilities: string | null
+  /** JSON array of the fields that an admin set; null where all of them count as set. */
+  set_fields: string | null
   position: number | null
   created_at: Date | string
   updated_at: Date | string
@@ -17,8 +22,12 @@ export interface ModelRow {
 /** The tables, the same in both engines. */
 export interface Tables {
   models: ModelRow
-  /** One row. Every change adds one to `number`, which is also the lock that orders writers. */
-  catalog_revision: { id: number, number: number, seeded: boolean | number }
+  /**
+   * One row. Every change adds one to `number`, which is also the lock that
+   * orders writers. A request to all replicas to read their sources again adds
+   * one to `refresh`.
+   */
+  catalog_revision: { id: number, number: number, seeded: boolean | number, refresh: Generated<number> }
   catalog_audit: {
     revision: number
     sequence: number
@@ -67,8 +76,45 @@ const MIGRATIONS: Migration[] = [
       .addColumn('after', 'text')
       .addPrimaryKeyConstraint('catalog_audit_key', ['revision', 'sequence'])
       .execute()
+  },
+  async db => {
+    await db.schema.alterTable('models').addColumn('capabilities', 'text').execute()
+    await db.schema.alterTable('models').addColumn('set_fields', 'text').execute()
+    await db.schema.alterTable('catalog_revision').addColumn('refresh', 'bigint', column => column.notNull().defaultTo(0)).execute()
+    await db.schema.createIndex('catalog_audit_at').on('catalog_audit').column('at').execute()
+    await markSetFields(db)
   }
 ]
+
+/**
+ * A model that the first filling of the table made holds defaults, but for the
+ * fields that an admin changed since: the audit tells which. All other models
+ * were made by an admin.
+ */
+async function markSetFields (db: Transaction<Tables>): Promise<void> {
+  const entries = await db.selectFrom('catalog_audit').select(['model_id', 'who', 'before', 'after', 'action'])
+    .where('model_id', 'is not', null).orderBy('revision').orderBy('sequence').execute()
+  const set = new Map<string, Set<string> | null>()
+  for (const { model_id: id, who, before, after, action } of entries) {
+    if (action === 'create') set.set(id as string, who === 'start' ? new Set() : null)
+    if (action === 'update') for (const field of differing(JSON.parse(before as string), JSON.parse(after as string))) set.get(id as string)?.add(field)
+  }
+  for (const { id } of await db.selectFrom('models').select('id').execute()) {
+    const fields = set.get(id)
+    if (fields != null) await db.updateTable('models').set({ set_fields: JSON.stringify([...fields]) }).where('id', '=', id).execute()
+  }
+}
+
+function differing (before: Record<string, unknown>, after: Record<string, unknown>): string[] {
+  return CURATED_FIELDS.filter(field => before[field] !== after[field])
+}
+
+/** Whether a start has nothing to do: every migration was made, and the table was filled. A role that may only read can tell. */
+export async function isPrepared (db: Kysely<Tables>): Promise<boolean> {
+  const { count } = await db.selectFrom('catalog_migrations').select(sql<number>`count(*)`.as('count')).where('version', '<=', MIGRATIONS.length).executeTakeFirstOrThrow()
+  if (Number(count) < MIGRATIONS.length) return false
+  return Boolean((await db.selectFrom('catalog_revision').select('seeded').executeTakeFirst())?.seeded)
+}
 
 /**
  * Brings the tables up to date. The caller's transaction must exclude every
@@ -86,18 +132,4 @@ export async function migrate (db: Transaction<Tables>): Promise<void> {
     await migration(db)
     await db.insertInto('catalog_migrations').values({ version: index + 1 }).execute()
   }
-}
-
-/** What differs between the engines. */
-export interface Engine {
-  db: Kysely<Tables>
-  /** Runs a transaction that writes; where another process stands in the way, waits without holding up the event loop. */
-  transaction: <T>(work: (db: Transaction<Tables>) => Promise<T>) => Promise<T>
-  /** Makes the transaction the only one of its kind among all processes, before any table exists. */
-  excludeOthers: (db: Transaction<Tables>) => Promise<void>
-  /** Tells the other processes of a change, when the transaction commits. */
-  announce: (db: Transaction<Tables>, revision: number) => Promise<void>
-  /** Calls back with the current revision, now and then and where possible at once after a change. Returns how to stop. */
-  watch: (onRevision: (revision: number) => void, onTrouble: (error: unknown) => void) => () => Promise<void>
-  close: () => Promise<void>
 }

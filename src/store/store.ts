@@ -1,85 +1,204 @@
-import { sql, type Transaction } from 'kysely'
+import { setImmediate } from 'node:timers/promises'
+import { sql, type Kysely, type Transaction } from 'kysely'
+import { GatewayError } from '../errors.ts'
+import { pruneAudit, readAudit, type AuditEntry, type AuditPlace } from './audit.ts'
+import { changeOf, editOf, type Change } from './changes.ts'
+import type { Engine } from './engine.ts'
+import { failureKind, StoreFailure } from './failure.ts'
 import { postgresEngine } from './postgres.ts'
-import { editOf, isoDate, placedRecords, rowOf, type Change, type ModelDraft, type ModelRecord, type PlacedRecord } from './records.ts'
-import { migrate, type Engine, type Tables } from './schema.ts'
+import { inOrder, placedRecord, rowOf, settled, type ModelDraft, type ModelRecord, type PlacedRecord } from './records.ts'
+import { isPrepared, migrate, type ModelRow, type Tables } from './schema.ts'
 import { sqliteEngine } from './sqlite.ts'
 
 /** The table's whole content at one moment. */
 export interface Contents {
   revision: number
+  /** In the order in which the catalog shows them. */
   placed: PlacedRecord[]
 }
 
-/** An audit entry as it was written. */
-export interface AuditEntry extends Change {
-  revision: number
-  sequence: number
-  at: string
-  who: string
+/** How a store is kept. */
+export interface StoreOptions {
+  /** Days after which an entry of the audit is removed. */
+  auditDays: number
 }
 
-// A statement takes 32,766 parameters in SQLite and 65,535 in PostgreSQL.
-const CHUNK = 500
+/** Models that the table can hold: as many as an import may bring. */
+export const MOST_MODELS = 10_000
 
-/** The models table and its audit, in either engine. */
+// A statement takes 32,766 parameters in SQLite and 65,535 in PostgreSQL.
+const CHUNK = 250
+/** Entries after which the audit is pruned, and the time (milliseconds). */
+const PRUNE = { entries: 1000, after: 3600_000 }
+
+/**
+ * The models table and its audit, in either engine. What the database fails with
+ * is thrown as a StoreFailure; what an edit throws, as it is.
+ */
 export class ModelStore {
   readonly #engine: Engine
+  readonly #auditDays: number
+  /** What was last read, or made by the last edit from what was read before. */
+  #copy: Contents | undefined
+  /** Whether the copy is the result of an edit that nobody has read yet. */
+  #fresh = false
+  /** How often all replicas were asked to refresh, this one's last request included. */
+  #refreshed = 0
+  #unpruned = { entries: Infinity, since: 0 }
 
-  constructor (engine: Engine) {
+  constructor (engine: Engine, { auditDays }: StoreOptions) {
     this.#engine = engine
+    this.#auditDays = auditDays
+  }
+
+  /** The revision that this process last read or made. */
+  get revision (): number | undefined {
+    return this.#copy?.revision
   }
 
   /**
    * Brings the tables up to date, and fills an empty models table where that was
    * never done. Once only: whoever deletes all models does not get them back.
+   * No admin set the fields of these models. Where all is done already, nothing
+   * is written: a role that may only read can start.
    */
   async prepare (seed: readonly ModelDraft[]): Promise<void> {
-    await this.#engine.transaction(async db => {
-      await this.#engine.excludeOthers(db)
-      await migrate(db)
-      const { numUpdatedRows } = await db.updateTable('catalog_revision').set({ seeded: true }).where('seeded', '=', false).executeTakeFirst()
-      if (numUpdatedRows === 0n || (await read(db)).placed.length > 0) return
-      await this.#write(db, [], [...seed], 'start')
-    })
+    if (await this.#isPrepared()) return
+    try {
+      await this.#transaction(async db => {
+        await this.#engine.excludeOthers(db)
+        await migrate(db)
+        const { numUpdatedRows } = await db.updateTable('catalog_revision').set({ seeded: true }).where('seeded', '=', false).executeTakeFirst()
+        if (numUpdatedRows === 0n) return
+        const contents = await this.#read(db)
+        if (contents.placed.length === 0) await this.#write(db, contents, seed.map(model => ({ ...model, set: [] })), 'start')
+      })
+    } catch (error) {
+      if (!(error instanceof StoreFailure && error.refusal)) throw error
+      throw new Error(`Its tables are missing or of an earlier version, and the gateway cannot make them. ${error.message} Start the gateway once with a user who may create and alter tables.`, { cause: error.cause })
+    }
   }
 
-  /** Every model, in the order in which the catalog shows them. */
+  /** Every model, in the order in which the catalog shows them. Right after an edit by this process nothing is read but the revision. */
   async contents (): Promise<Contents> {
-    return await read(this.#engine.db)
-  }
-
-  /**
-   * Makes one change: `edit` is given all records and returns what they shall
-   * be, in order; what it throws undoes all. It decides on what no other process
-   * can change meanwhile. Nothing is written where nothing differs.
-   */
-  async change (who: string, edit: (records: ModelRecord[]) => ModelDraft[]): Promise<Change[]> {
-    return await this.#engine.transaction(async db => {
-      // The row is the lock that orders writers, so it comes before the reading.
-      await db.updateTable('catalog_revision').set({ number: sql<number>`number` }).execute()
-      const { placed } = await read(db)
-      return await this.#write(db, placed, edit(placed.map(({ record }) => record)), who)
-    })
-  }
-
-  /** The audit, newest first, from before a given entry on. */
-  async audit (limit: number, before?: { revision: number, sequence: number }): Promise<AuditEntry[]> {
-    const rows = await this.#engine.db.selectFrom('catalog_audit').selectAll()
-      .$if(before !== undefined, query => query.where(sql<boolean>`(revision, sequence) < (${before?.revision}, ${before?.sequence})`))
-      .orderBy('revision', 'desc').orderBy('sequence', 'desc').limit(limit).execute()
-    return rows.map(({ model_id: modelId, at, before, after, action, ...rest }) => ({
-      ...rest,
-      action: action as Change['action'],
-      at: isoDate(at),
-      modelId,
-      before: before === null ? null : JSON.parse(before),
-      after: after === null ? null : JSON.parse(after)
+    return await this.#named(this.#engine.read(async db => {
+      const revision = await revisionOf(db)
+      const made = this.#fresh ? this.#copy : undefined
+      this.#fresh = false
+      if (made?.revision === revision) return made
+      return this.#keep(await this.#read(db))
     }))
   }
 
-  /** Calls back with the current revision: at once after a change where the engine can, within seconds elsewhere. */
-  watch (onRevision: (revision: number) => void, onTrouble: (error: unknown) => void): () => Promise<void> {
-    return this.#engine.watch(onRevision, onTrouble)
+  /** Every model as of the present revision: nothing else is read where that has not moved. Rows changed by hand show when the catalog reads them. */
+  async current (): Promise<Contents> {
+    const copy = this.#copy
+    if (copy !== undefined && await this.#named(this.#engine.read(revisionOf)) === copy.revision) return copy
+    return await this.contents()
+  }
+
+  /** The model of that id, read now. */
+  async one (id: string): Promise<ModelRecord | undefined> {
+    const row = await this.#named(this.#engine.read(async db => await db.selectFrom('models').selectAll().where('id', '=', id).executeTakeFirst()))
+    return row && placedRecord(row).record
+  }
+
+  /**
+   * Makes one change of the whole list: `edit` is given all records and returns
+   * what they shall be, in order; what it throws undoes all. It decides on what
+   * no other process can change meanwhile. Only what differs is written.
+   */
+  async change (who: string, edit: (records: ModelRecord[]) => ModelDraft[]): Promise<Change[]> {
+    const { changes, contents } = await this.#transaction(async db => {
+      await lock(db)
+      const before = await this.#read(db)
+      return await this.#write(db, before, edit(before.placed.map(({ record }) => record)), who)
+    })
+    this.#keep(contents, true)
+    return changes
+  }
+
+  /**
+   * Makes one change of one model: `edit` is given its record, or nothing where
+   * there is none, and returns what it shall be, or nothing to remove it. A new
+   * model comes last. No other row is read or written.
+   * @returns the record after the change
+   */
+  async changeOne (who: string, id: string, edit: (record: ModelRecord | undefined) => ModelDraft | undefined): Promise<ModelRecord | undefined> {
+    const { placed, contents } = await this.#transaction(async db => await this.#changeOne(db, who, id, edit))
+    if (contents !== undefined) this.#keep(contents, true)
+    return placed?.record
+  }
+
+  async #changeOne (db: Transaction<Tables>, who: string, id: string, edit: (record: ModelRecord | undefined) => ModelDraft | undefined): Promise<{ placed: PlacedRecord | undefined, contents?: Contents | undefined }> {
+    await lock(db)
+    const row = await db.selectFrom('models').selectAll().where('id', '=', id).executeTakeFirst()
+    const known = row && placedRecord(row)
+    const draft = edit(known?.record)
+    const at = new Date().toISOString()
+    if (draft !== undefined && known === undefined) {
+      const { count, last, placeless } = await places(db)
+      if (count >= MOST_MODELS) throw new GatewayError('conflict', { message: `The catalog holds ${MOST_MODELS} models, and can hold no more.` })
+      // Rows that were added by hand have no place yet, and the new one shall come behind them.
+      if (placeless > 0) {
+        const before = await this.#read(db)
+        const { contents } = await this.#write(db, before, [...before.placed.map(({ record }) => record), draft], who)
+        return { placed: contents.placed.find(({ record }) => record.id === id), contents }
+      }
+      const placed = { record: settled(draft, undefined, at), position: (last ?? 0) + 1 }
+      await db.insertInto('models').values(rowOf(placed)).execute()
+      return { placed, contents: await this.#finishOne(db, who, at, undefined, placed) }
+    }
+    const record = draft && settled(draft, known?.record, at)
+    if (record === known?.record) return { placed: known }
+    if (record === undefined) await db.deleteFrom('models').where('id', '=', id).execute()
+    else await db.updateTable('models').set(rowOf({ record, position: known?.position as number })).where('id', '=', id).execute()
+    const placed = record && { record, position: known?.position as number }
+    return { placed, contents: await this.#finishOne(db, who, at, known, placed) }
+  }
+
+  /** Counts and tells the change of one model. @returns the whole content after it, where what it was before is known */
+  async #finishOne (db: Transaction<Tables>, who: string, at: string, before: PlacedRecord | undefined, after: PlacedRecord | undefined): Promise<Contents | undefined> {
+    const copy = this.#copy
+    const revision = await this.#commit(db, who, at, [changeOf(before?.record, after?.record)])
+    if (copy?.revision !== revision - 1) return undefined
+    const id = (after ?? before as PlacedRecord).record.id
+    const others = copy.placed.filter(({ record }) => record.id !== id)
+    return { revision, placed: inOrder(after === undefined ? others : [...others, after]) }
+  }
+
+  /** The audit, newest first, from before a given entry on: at most `limit` entries, fewer where they are long. */
+  async audit (limit: number, before?: AuditPlace): Promise<{ entries: AuditEntry[], more: boolean }> {
+    return await this.#named(this.#engine.read(async db => await readAudit(db, limit, before)))
+  }
+
+  /** Asks the other processes to read their sources again. */
+  async requestRefresh (): Promise<void> {
+    this.#refreshed = await this.#transaction(async db => {
+      const { number, refresh } = await db.updateTable('catalog_revision').set({ refresh: sql<number>`refresh + 1` }).returning(['number', 'refresh']).executeTakeFirstOrThrow()
+      await this.#engine.announce(db, number)
+      return refresh
+    })
+  }
+
+  /**
+   * Calls back with the current revision: at once after a change where the engine
+   * can, within seconds elsewhere; and when another process asks for a refresh.
+   */
+  watch (onRevision: (revision: number) => void, onTrouble: (error: unknown) => void, onRefresh: () => void = () => {}): () => Promise<void> {
+    let known: number | undefined
+    return this.#engine.watch(({ number, refresh }) => {
+      if (known !== undefined && refresh > Math.max(known, this.#refreshed)) onRefresh()
+      known = refresh
+      onRevision(number)
+    }, error => onTrouble(named(error)))
+  }
+
+  /** Writes a copy of the whole database into a new file. @returns whether the engine can do that; PostgreSQL has pg_dump */
+  async backup (target: string): Promise<boolean> {
+    if (this.#engine.backup === undefined) return false
+    await this.#named(this.#engine.backup(target))
+    return true
   }
 
   /** Gives back every connection and file. */
@@ -87,36 +206,127 @@ export class ModelStore {
     await this.#engine.close()
   }
 
-  async #write (db: Transaction<Tables>, before: PlacedRecord[], after: ModelDraft[], who: string): Promise<Change[]> {
+  async #isPrepared (): Promise<boolean> {
+    try {
+      return await this.#named(this.#engine.read(isPrepared))
+    } catch (error) {
+      // There are no tables yet.
+      if (error instanceof StoreFailure && error.kind === 'unknown') return false
+      throw error
+    }
+  }
+
+  async #read (db: Kysely<Tables>): Promise<Contents> {
+    // The number first: a change in between makes the copy newer than its number,
+    // which costs one reading too many; the other way round it would be missed.
+    const revision = await revisionOf(db)
+    const known = new Map(this.#copy?.placed.map(placed => [placed.record.id, placed]))
+    const placed: PlacedRecord[] = []
+    for (const rows of chunks(await this.#engine.models(db))) {
+      placed.push(...rows.map((row: ModelRow) => placedRecord(row, known.get(row.id))))
+      await setImmediate()
+    }
+    return { revision, placed: inOrder(placed) }
+  }
+
+  async #write (db: Transaction<Tables>, before: Contents, drafts: readonly ModelDraft[], who: string): Promise<{ changes: Change[], contents: Contents }> {
     const at = new Date().toISOString()
-    const { remove, insert, changes } = editOf(before, after, at)
-    if (remove.length === 0 && insert.length === 0) return []
+    const { remove, insert, move, changes, after } = editOf(before.placed, drafts, at)
+    if (remove.length + insert.length + move.length === 0) return { changes: [], contents: before }
+    for (const ids of chunks(remove)) {
+      await db.deleteFrom('models').where('id', 'in', ids).execute()
+      await setImmediate()
+    }
+    for (const placed of chunks(insert)) {
+      await db.insertInto('models').values(placed.map(rowOf)).execute()
+      await setImmediate()
+    }
+    for (const placed of chunks(move)) {
+      await movePlaces(db, placed)
+      await setImmediate()
+    }
+    const revision = await this.#commit(db, who, at, changes)
+    return { changes, contents: { revision, placed: inOrder(after) } }
+  }
+
+  /** Counts a change, writes its entries into the audit and tells the other processes, all when the transaction commits. */
+  async #commit (db: Transaction<Tables>, who: string, at: string, changes: readonly Change[]): Promise<number> {
     const { number: revision } = await db.updateTable('catalog_revision').set({ number: sql<number>`number + 1` }).returning('number').executeTakeFirstOrThrow()
-    for (const ids of chunks(remove)) await db.deleteFrom('models').where('id', 'in', ids).execute()
-    for (const placed of chunks(insert)) await db.insertInto('models').values(placed.map(rowOf)).execute()
-    const entries = changes.map(({ action, modelId, before, after }, sequence) => ({ revision, sequence, at, who, action, model_id: modelId, before: json(before), after: json(after) }))
-    for (const values of chunks(entries)) await db.insertInto('catalog_audit').values(values).execute()
+    for (const [index, part] of [...chunks(changes)].entries()) {
+      await db.insertInto('catalog_audit').values(part.map(({ action, modelId, before, after }, place) => ({
+        revision, sequence: index * CHUNK + place, at, who, action, model_id: modelId, before: json(before), after: json(after)
+      }))).execute()
+      await setImmediate()
+    }
+    this.#unpruned.entries += changes.length
+    if (this.#unpruned.entries > PRUNE.entries || Date.now() - this.#unpruned.since > PRUNE.after) {
+      await pruneAudit(db, this.#auditDays)
+      this.#unpruned = { entries: 0, since: Date.now() }
+    }
     await this.#engine.announce(db, revision)
-    return changes
+    return revision
+  }
+
+  #keep (contents: Contents, fresh = false): Contents {
+    // An edit that ended meanwhile may have left a newer one.
+    if (this.#copy === undefined || contents.revision >= this.#copy.revision || !this.#fresh) {
+      this.#copy = contents
+      this.#fresh = fresh
+    }
+    return contents
+  }
+
+  async #transaction<T> (work: (db: Transaction<Tables>) => Promise<T>): Promise<T> {
+    return await this.#named(this.#engine.transaction(work))
+  }
+
+  async #named<T> (work: Promise<T>): Promise<T> {
+    try {
+      return await work
+    } catch (error) {
+      throw named(error)
+    }
   }
 }
 
 /** The store behind a `DATABASE_URL`. SQLite opens its file now, PostgreSQL connects when it is first asked. */
-export async function openStore (url: string): Promise<ModelStore> {
-  return new ModelStore(url.startsWith('sqlite:') ? await sqliteEngine(url.slice('sqlite:'.length)) : postgresEngine(url))
+export async function openStore (url: string, options: StoreOptions = { auditDays: 90 }): Promise<ModelStore> {
+  return new ModelStore(url.startsWith('sqlite:') ? await sqliteEngine(url.slice('sqlite:'.length)) : postgresEngine(url), options)
 }
 
-async function read (db: Engine['db'] | Transaction<Tables>): Promise<Contents> {
-  // The number first: a change in between makes the copy newer than its number,
-  // which costs one reading too many; the other way round it would be missed.
-  const { number: revision } = await db.selectFrom('catalog_revision').select('number').executeTakeFirstOrThrow()
-  return { revision, placed: placedRecords(await db.selectFrom('models').selectAll().execute()) }
+/** An error of the database by its cause; any other as it is. */
+function named (error: unknown): unknown {
+  if (error instanceof StoreFailure) return error
+  const kind = failureKind(error)
+  return kind === undefined ? error : new StoreFailure(kind, error)
+}
+
+/** The row is the lock that orders writers, so it comes before the reading. */
+async function lock (db: Transaction<Tables>): Promise<void> {
+  await db.updateTable('catalog_revision').set({ number: sql<number>`number` }).execute()
+}
+
+async function revisionOf (db: Kysely<Tables>): Promise<number> {
+  return (await db.selectFrom('catalog_revision').select('number').executeTakeFirstOrThrow()).number
+}
+
+/** How many models there are, the last place, and how many models have none. */
+async function places (db: Transaction<Tables>): Promise<{ count: number, last: number | null, placeless: number }> {
+  const { count, last, placed } = await db.selectFrom('models')
+    .select([sql<number>`count(*)`.as('count'), sql<number | null>`max(position)`.as('last'), sql<number>`count(position)`.as('placed')]).executeTakeFirstOrThrow()
+  return { count, last, placeless: count - placed }
+}
+
+/** Changes nothing of the rows but their places. */
+async function movePlaces (db: Transaction<Tables>, moved: readonly PlacedRecord[]): Promise<void> {
+  const cases = moved.map(({ record, position }) => sql`when ${record.id} then ${sql.lit(position)}`)
+  await db.updateTable('models').set({ position: sql<number>`case id ${sql.join(cases, sql` `)} end` }).where('id', 'in', moved.map(({ record }) => record.id)).execute()
 }
 
 function json (value: unknown): string | null {
   return value === null ? null : JSON.stringify(value)
 }
 
-function * chunks<T> (items: T[]): Generator<T[]> {
+function * chunks<T> (items: readonly T[]): Generator<T[]> {
   for (let start = 0; start < items.length; start += CHUNK) yield items.slice(start, start + CHUNK)
 }

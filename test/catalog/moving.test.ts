@@ -17,10 +17,10 @@ t.test('moving', { skip: await postgresMissing() }, async t => {
   const sqlite = await startApp(t, { ADMIN_API_KEY: 'key', CATALOG_SOURCE: 'database', DATABASE_URL: `sqlite:${join(tempDir(t), 'catalog.db')}` })
   t.same(await tags(sqlite.url), await tags(fixed.url), 'static → SQLite')
 
-  const edited = await fetch(`${sqlite.url}/admin/models/order`, { method: 'PUT', headers: { ...admin.headers, 'content-type': 'application/json' }, body: '["flux-pro","sdxl"]' })
+  const edited = await fetch(`${sqlite.url}/admin/catalog/order`, { method: 'PUT', headers: { ...admin.headers, 'content-type': 'application/json' }, body: '["flux-pro","sdxl"]' })
   t.equal(edited.status, 200)
   await fetch(`${sqlite.url}/admin/models/gemini-1.5-pro`, { method: 'PATCH', headers: { ...admin.headers, 'content-type': 'application/json' }, body: '{"isActive":false}' })
-  const file = tempFile(t, await (await fetch(`${sqlite.url}/admin/models/export`, admin)).text())
+  const file = tempFile(t, await (await fetch(`${sqlite.url}/admin/catalog/export`, admin)).text())
   const DATABASE_URL = await freshPostgres(t)
   const postgres = await startApp(t, { CATALOG_SOURCE: 'database', DATABASE_URL, CATALOG_FILE: file })
   t.same(await tags(postgres.url), await tags(sqlite.url), 'SQLite → PostgreSQL')

@@ -4,6 +4,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { staticModels } from '../../src/catalog/static.ts'
+import { shown } from '../../src/store/changes.ts'
 import type { ModelDraft, ModelRecord } from '../../src/store/records.ts'
 import { openStore, type ModelStore } from '../../src/store/store.ts'
 import { byHand, ENGINES } from './engines.ts'
@@ -28,7 +29,7 @@ for (const { engine, skip, freshUrl } of ENGINES) {
 
     t.test('an empty table is filled from the list, in its order', async t => {
       const records = await listed(await fresh(t))
-      t.same(records.map(({ updatedAt, ...record }) => record), seed)
+      t.same(records.map(({ updatedAt, set, ...record }) => record), seed)
     })
 
     t.test('a second start changes nothing; deleted models stay away', async t => {
@@ -60,16 +61,16 @@ for (const { engine, skip, freshUrl } of ENGINES) {
       t.same(ids(after), ['gemini-2.5-flash-preview-04-17', 'gemini-1.5-flash', 'new', 'sdxl', 'sdxl-lightning', 'flux-schnell', 'flux-pro'])
       const created = after.find(({ id }) => id === 'new') as ModelRecord
       t.match(created, { provider: 'p', contextLength: Number.MAX_SAFE_INTEGER, description: 'naïve ☃ \'"\\\n', isActive: true })
-      const audit = await store.audit(3)
+      const { entries: audit } = await store.audit(3)
       t.same(audit.map(({ who, action, modelId, revision }) => [who, action, modelId, revision]), [
         ['ann', 'delete', 'gemini-1.5-pro', revision + 1],
         ['ann', 'create', 'new', revision + 1],
         ['ann', 'update', 'sdxl', revision + 1]
       ])
-      t.same(audit[2]?.before, old)
+      t.same(audit[2]?.before, shown(old))
       t.match(audit[2]?.after, { id: 'sdxl', isActive: false, createdAt: old.createdAt })
-      t.same(audit[1]?.after, created)
-      const [oldest] = await store.audit(1, audit[1])
+      t.same(audit[1]?.after, shown(created))
+      const [oldest] = (await store.audit(1, audit[1])).entries
       t.same(oldest, audit[2], 'paging goes on before the entry named')
     })
 
@@ -78,7 +79,7 @@ for (const { engine, skip, freshUrl } of ENGINES) {
       const before = await store.contents()
       t.same(await store.change('ann', records => records), [])
       t.same(await store.contents(), before)
-      t.equal((await store.audit(100)).every(({ who }) => who === 'start'), true)
+      t.equal((await store.audit(100)).entries.every(({ who }) => who === 'start'), true)
     })
 
     t.test('an edit that throws leaves no trace', async t => {
@@ -104,8 +105,9 @@ for (const { engine, skip, freshUrl } of ENGINES) {
       const store = await fresh(t)
       await store.change('ann', ([a, b, c, ...rest]) => [c, a, b, ...rest] as ModelRecord[])
       t.same(ids(await listed(store)).slice(0, 3), ['gemini-1.5-flash', 'gemini-2.5-flash-preview-04-17', 'gemini-1.5-pro'])
-      const [entry] = await store.audit(1)
+      const [entry] = (await store.audit(1)).entries
       t.match(entry, { action: 'order', modelId: null })
+      t.same([entry?.before, entry?.after], [[{ id: 'gemini-1.5-flash', behind: 'gemini-1.5-pro' }], [{ id: 'gemini-1.5-flash', behind: null }]], 'the audit tells what moved, and no more')
       const before = (await store.contents()).placed
       await store.change('ann', records => records.slice(1))
       t.same((await store.contents()).placed, before.slice(1), 'a deletion moves nobody')
@@ -151,7 +153,7 @@ for (const { engine, skip, freshUrl } of ENGINES) {
       const contents = await (stores[0] as ModelStore).contents()
       t.equal(contents.revision, 30)
       t.equal(new Set(ids(contents.placed.map(({ record }) => record))).size, 30)
-      t.equal(new Set((await (stores[0] as ModelStore).audit(100)).map(({ revision }) => revision)).size, 30)
+      t.equal(new Set((await (stores[0] as ModelStore).audit(100)).entries.map(({ revision }) => revision)).size, 30)
     })
 
     t.test('three processes start at once on an empty database', async t => {
@@ -162,8 +164,8 @@ for (const { engine, skip, freshUrl } of ENGINES) {
       }))
       t.same(codes, [0, 0, 0])
       const store = await open(t, url)
-      t.same((await listed(store)).map(({ updatedAt, ...record }) => record), seed)
-      t.equal((await store.audit(100)).length, seed.length, 'filled by one of them')
+      t.same((await listed(store)).map(({ updatedAt, set, ...record }) => record), seed)
+      t.equal((await store.audit(100)).entries.length, seed.length, 'filled by one of them')
     })
 
     t.test('watching: a change by another process is noticed', async t => {

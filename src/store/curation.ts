@@ -1,0 +1,166 @@
+import type { Catalog } from '../catalog/catalog.ts'
+import { MODEL_TYPES } from '../catalog/models.ts'
+import { inSlices } from '../catalog/slices.ts'
+import type { CatalogFile } from '../catalog/static.ts'
+import { GatewayError } from '../errors.ts'
+import type { Change } from './changes.ts'
+import { checkRemovable, created, exported, fileTag, imported, knownModel, patched, refuse, reordered, replaced, type Rules } from './edits.ts'
+import { StoreFailure } from './failure.ts'
+import { IMPORT_LIMIT, importProblems } from './import.ts'
+import type { ModelReplacement, NewModel } from './inputs.ts'
+import type { ModelDraft, ModelRecord } from './records.ts'
+import { MOST_MODELS, type ModelStore } from './store.ts'
+import { ofSource, ofTable, overlaid, type AdminModel } from './view.ts'
+
+/** An edit of one model: its id, who makes it, and the tag that the model must have. */
+export interface OneEdit {
+  id: string
+  who: string
+  ifMatch?: string | undefined
+}
+
+/** A model of the whole list. */
+export type PlacedModel = AdminModel & { place: number }
+
+/** What an import did. */
+export interface ImportResult {
+  created: number
+  updated: number
+  deleted: number
+  unchanged: number
+}
+
+/**
+ * The models of the catalog as an admin sees and changes them: those of a table,
+ * joined with what an inference service lists where that is the source.
+ * Everything throws a GatewayError for what the client did wrong, and where the
+ * database fails.
+ */
+export class Curation {
+  readonly #catalog: Catalog
+  readonly #store: ModelStore | null
+  readonly #rules: Rules
+
+  constructor (catalog: Catalog, store: ModelStore | null) {
+    this.#catalog = catalog
+    this.#store = store
+    this.#rules = { joined: catalog.source === 'inference' }
+  }
+
+  /** Whether models can be changed. */
+  get editable (): boolean {
+    return this.#store !== null
+  }
+
+  /** Every model, in the order of the catalog, each at a place that stays when others go. */
+  async list (): Promise<PlacedModel[]> {
+    if (this.#store === null) return byType(this.#catalog.adminView().map((model, place) => ({ ...ofSource(model), place })))
+    const { placed } = await reachable(this.#store.current())
+    const places = placed.map(({ position }) => position)
+    return byType(this.#joined(placed.map(({ record }) => record)).map((model, index) => ({ ...model, place: places[index] ?? BEHIND_ALL + index })))
+  }
+
+  /** @throws GatewayError where there is no such model */
+  async find (id: string): Promise<AdminModel> {
+    if (this.#store === null) return knownModel((await this.list()).find(({ record }) => record.id === id), id)
+    return knownModel(this.#shown(id, await reachable(this.#store.one(id))), id)
+  }
+
+  async create (who: string, input: NewModel): Promise<AdminModel> {
+    return await this.#changeOne({ id: input.id, who }, model => created(model, input, input)) as AdminModel
+  }
+
+  async replace (edit: OneEdit, input: ModelReplacement): Promise<AdminModel> {
+    return await this.#changeOne(edit, model => replaced(knownModel(model, edit.id), input, this.#rules, edit.ifMatch)) as AdminModel
+  }
+
+  async patch (edit: OneEdit, patch: object): Promise<AdminModel> {
+    return await this.#changeOne(edit, model => patched(knownModel(model, edit.id), patch, this.#rules, edit.ifMatch)) as AdminModel
+  }
+
+  async remove (edit: OneEdit): Promise<void> {
+    await this.#changeOne(edit, model => {
+      checkRemovable(knownModel(model, edit.id), edit.ifMatch)
+      return undefined
+    })
+  }
+
+  /** @returns all ids in their new order */
+  async reorder (who: string, ids: readonly string[]): Promise<string[]> {
+    await this.#changeAll(who, models => reordered(models, ids))
+    return (await this.list()).map(({ record }) => record.id)
+  }
+
+  /** Every model as a catalog file, as text and with its tag. */
+  async export (): Promise<{ text: string, tag: string }> {
+    const file = exported(await this.list())
+    const text = JSON.stringify(file)
+    if (Buffer.byteLength(text) > IMPORT_LIMIT) throw new GatewayError('conflict', { message: `The catalog is larger than ${IMPORT_LIMIT / 1024 / 1024} MiB, which is the most that can be imported. Copy the database instead.` })
+    return { text, tag: fileTag(file) }
+  }
+
+  /** Makes the catalog equal to a catalog file, whole or not at all. */
+  async import (who: string, file: unknown, ifMatch: string | undefined): Promise<ImportResult> {
+    refuse(await inSlices(importProblems(file, MOST_MODELS)))
+    let total = 0
+    const changes = await this.#changeAll(who, models => {
+      total = Object.values(file as CatalogFile).flat().length
+      return imported(models, file as CatalogFile, this.#rules, ifMatch)
+    })
+    const count = (action: Change['action']) => changes.filter(change => change.action === action).length
+    const [created, updated, deleted] = [count('create'), count('update'), count('delete')]
+    return { created, updated, deleted, unchanged: total - created - updated }
+  }
+
+  async #changeOne ({ id, who }: OneEdit, edit: (model: AdminModel | undefined) => ModelDraft | undefined): Promise<AdminModel | undefined> {
+    const store = this.#editable()
+    const after = await reachable(store.changeOne(who, id, record => edit(this.#shown(id, record))))
+    await this.#catalog.edited(store.revision)
+    // Of what this change emptied, only the catalog's own join knows what the service says.
+    return this.#shown(id, after)
+  }
+
+  async #changeAll (who: string, edit: (models: AdminModel[]) => ModelDraft[]): Promise<Change[]> {
+    const store = this.#editable()
+    const changes = await reachable(store.change(who, records => edit(this.#joined(records))))
+    await this.#catalog.edited(store.revision)
+    return changes
+  }
+
+  #editable (): ModelStore {
+    if (this.#store !== null) return this.#store
+    throw new GatewayError('conflict', { message: `The catalog's source (${this.#catalog.source}) cannot be edited. Models are edited with CATALOG_SOURCE=database, and with CATALOG_SOURCE=inference where DATABASE_URL is set.` })
+  }
+
+  #shown (id: string, record: ModelRecord | undefined): AdminModel | undefined {
+    if (!this.#rules.joined) return record && ofTable(record)
+    return overlaid(this.#catalog.adminView().find(model => model.record.id === id), record)
+  }
+
+  /** All models: those of the table in its order, then those that only the service lists. */
+  #joined (records: readonly ModelRecord[]): AdminModel[] {
+    if (!this.#rules.joined) return records.map(ofTable)
+    const view = new Map(this.#catalog.adminView().map(model => [model.record.id, model]))
+    const known = records.map(record => overlaid(view.get(record.id), record) as AdminModel)
+    for (const { id } of records) view.delete(id)
+    return [...known, ...[...view.values()].map(model => overlaid(model, undefined)).filter(model => model !== undefined)]
+  }
+}
+
+/** Above any place that a table gives. */
+const BEHIND_ALL = 2 ** 40
+
+function byType (models: PlacedModel[]): PlacedModel[] {
+  return MODEL_TYPES.flatMap(type => models.filter(({ record }) => record.type === type))
+}
+
+/** A failure of the database is not the client's fault, nor this program's. */
+export async function reachable<T> (work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    if (!(error instanceof StoreFailure)) throw error
+    if (error.refusal) throw new GatewayError('conflict', { message: error.message, cause: error.cause })
+    throw new GatewayError('not_ready', { message: error.message, cause: error.cause, headers: { 'retry-after': '5' } })
+  }
+}
