@@ -5,19 +5,21 @@ interface ControlProps {
   field: Field
   value: Input
   problem: string | undefined
+  /** Where the value comes from. */
+  source?: string | undefined
   disabled: boolean
   onChange: (value: Input) => void
 }
 
 /** One field of the form: label, control, hint, and what the API says is wrong. */
-export function Control ({ field, value, problem, disabled, onChange }: ControlProps) {
+export function Control ({ field, value, problem, source, disabled, onChange }: ControlProps) {
   const id = useId()
   const { label, control, hint } = field
-  const described = [...(hint ? [`${id}-hint`] : []), ...(problem ? [`${id}-problem`] : [])].join(' ') || undefined
+  const described = [...(hint || source ? [`${id}-hint`] : []), ...(problem ? [`${id}-problem`] : [])].join(' ') || undefined
   const common = { id, 'aria-invalid': problem !== undefined, 'aria-describedby': described }
   const below = (
     <>
-      {hint !== undefined && <span id={`${id}-hint`} className='hint'>{hint}</span>}
+      {(hint ?? source) !== undefined && <span id={`${id}-hint`} className='hint'>{hint} {source !== undefined && <span className='badge'>{source}</span>}</span>}
       {problem !== undefined && <span id={`${id}-problem`} className='error' role='alert'>{problem}</span>}
     </>
   )

@@ -6,7 +6,7 @@ import { ApiError, createModel, getModel, patchModel } from './api.ts'
 import { Conflict, conflictWith, type Collision } from './Conflict.tsx'
 import { Control } from './Control.tsx'
 import { Dialog } from './Dialog.tsx'
-import { changedFields, draftOf, FIELDS, newModelOf, patchBetween, rebased, type Draft, type Field } from './fields.ts'
+import { changedFields, draftOf, FIELDS, newModelOf, patchBetween, rebased, sourceWords, type Draft, type Field } from './fields.ts'
 import { tell } from './notices.tsx'
 import type { ModelRecord } from './records.ts'
 import { problemsOf, wordsOf } from './words.ts'
@@ -39,6 +39,7 @@ export function Editor ({ record, editable, onClose }: EditorProps) {
   const [leaving, setLeaving] = useState(false)
   const [collision, setCollision] = useState<Collision | null>(null)
   const [gone, setGone] = useState(false)
+  const [shown, setShown] = useState(record)
   const [loaded] = useState(() => record === null ? null : getModel(record.id))
 
   // The list may be old: the form follows the record itself, but for what has been typed.
@@ -47,6 +48,7 @@ export function Editor ({ record, editable, onClose }: EditorProps) {
     loaded?.then(({ value, etag }) => {
       if (closed) return
       const fresh = draftOf(value)
+      setShown(value)
       setBase(base => {
         setDraft(draft => rebased(draft, base.draft, fresh))
         return { draft: fresh, etag }
@@ -55,6 +57,7 @@ export function Editor ({ record, editable, onClose }: EditorProps) {
     return () => { closed = true }
   }, [loaded])
 
+  const joined = record?.sources !== undefined
   const dirty = changedFields(base.draft, draft).length > 0 || id !== (record?.id ?? '')
   useEffect(() => {
     if (!dirty) return
@@ -62,6 +65,8 @@ export function Editor ({ record, editable, onClose }: EditorProps) {
     addEventListener('beforeunload', warn)
     return () => removeEventListener('beforeunload', warn)
   }, [dirty])
+
+  useEffect(() => { form.current?.querySelector<HTMLElement>('[aria-invalid=true]')?.focus() }, [problems])
 
   async function save (event: SubmitEvent<HTMLFormElement>): Promise<void> {
     event.preventDefault()
@@ -83,7 +88,7 @@ export function Editor ({ record, editable, onClose }: EditorProps) {
 
   async function send (): Promise<ModelRecord> {
     if (record === null || gone) return await createModel(newModelOf(id, draft))
-    return await patchModel(record.id, patchBetween(base.draft, draft), base.etag ?? (await loaded)?.etag)
+    return await patchModel(record.id, patchBetween(base.draft, draft, joined), base.etag ?? (await loaded)?.etag)
   }
 
   async function refused (error: unknown): Promise<void> {
@@ -91,8 +96,7 @@ export function Editor ({ record, editable, onClose }: EditorProps) {
     if (record !== null && error instanceof ApiError && error.code === 'model_not_found') return setGone(true)
     const found = problemsOf(error, POINTERS)
     setProblems(found)
-    if (Object.keys(found).length === 0) return setFailure(wordsOf(error))
-    requestAnimationFrame(() => form.current?.querySelector<HTMLElement>('[aria-invalid=true]')?.focus())
+    if (Object.keys(found).length === 0) setFailure(wordsOf(error))
   }
 
   async function collide (record: ModelRecord): Promise<void> {
@@ -112,13 +116,14 @@ export function Editor ({ record, editable, onClose }: EditorProps) {
   const set = (changes: Partial<Draft>) => setDraft(draft => ({ ...draft, ...changes }))
   const control = (pointer: typeof FIELDS[number]['pointer']) => {
     const field = FIELDS.find(field => field.pointer === pointer) as typeof FIELDS[number]
-    return <Control key={pointer} field={field} value={draft[pointer]} problem={problems[pointer]} disabled={!editable} onChange={value => set({ [pointer]: value })} />
+    return <Control key={pointer} field={field} value={draft[pointer]} problem={problems[pointer]} source={sourceWords(shown, pointer)} disabled={!editable} onChange={value => set({ [pointer]: value })} />
   }
 
   return (
     <Dialog title={title(record, editable)} onClose={close} className='editor'>
       <form ref={form} id={formId} onSubmit={async event => await save(event)} noValidate>
         {gone && <Notice tone='warning' title='Another admin deleted this model'>What you typed is still here. Save it to add the model again, at the end of its type.</Notice>}
+        {joined && editable && <p className='hint'>What is set here wins over what the inference service says. Empty a field to show what the service says again.</p>}
         {collision !== null && <Conflict collision={collision} draft={draft} onChoose={set} />}
         <div className='pair'>
           <Control field={ID} value={id} problem={problems['/id']} disabled={record !== null || !editable} onChange={value => setId(value as string)} />

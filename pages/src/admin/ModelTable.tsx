@@ -50,9 +50,12 @@ export function ModelTable (props: ModelTableProps) {
     const index = toFocus.current === null ? -1 : records.findIndex(({ id }) => id === toFocus.current)
     if (index === -1 || body.current === null) return
     const handle = body.current.querySelector<HTMLElement>(`tr[data-id="${CSS.escape(toFocus.current as string)}"] [data-handle]`)
-    if (handle === null) return scrollTo({ top: body.current.getBoundingClientRect().top + scrollY + index * height - innerHeight / 2 })
-    toFocus.current = null
-    handle.focus()
+    if (handle === null) {
+      scrollTo({ top: body.current.getBoundingClientRect().top + scrollY + index * height - innerHeight / 2 })
+    } else {
+      toFocus.current = null
+      handle.focus()
+    }
   }, [records, start, height])
 
   const shown = useRef(records)
@@ -158,7 +161,7 @@ interface RowProps {
 }
 
 const Row = memo(function Row ({ record, index, editable, selected, drop, dragged, onSelect, onSwitch, onOpen, onMenu, onMove, onDrag }: RowProps) {
-  const { id, name, description, type, provider, contextLength, capabilities, isActive } = record
+  const { id, name, description, type, provider, contextLength, capabilities, isActive, listed } = record
   return (
     <tr data-id={id} data-drop={drop} data-dragged={dragged || undefined} data-off={!isActive || undefined} aria-rowindex={index + 2}>
       <td className='move'>
@@ -187,7 +190,7 @@ const Row = memo(function Row ({ record, index, editable, selected, drop, dragge
       <td className='select'>{editable && <input type='checkbox' aria-label={`Select ${name}`} checked={selected} onChange={event => onSelect(id, event.target.checked)} />}</td>
       <th scope='row'>
         <button type='button' className='name' onClick={() => onOpen(record)}>{name}</button>
-        <span className='about'><span className='id'>{id}</span><span className='description'>{description}</span></span>
+        <span className='about'><span className='id'>{id}</span>{listed === false && <span className='badge warning'>not listed by the service</span>}<span className='description'>{description}</span></span>
       </th>
       <td className='type'><span className={`badge ${type}`}>{type}</span></td>
       <td className='provider'>{provider}</td>

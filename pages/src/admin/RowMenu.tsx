@@ -42,7 +42,9 @@ export function RowMenu ({ anchor: { record, element }, places, onClose, onMove,
       {item('Move to top', () => onMove(places.top))}
       {item('Move up', () => onMove(places.up), places.up === null)}
       {item('Move down', () => onMove(places.down), places.down === null)}
-      {item('Delete', onDelete, false, 'danger')}
+      {/* What the inference service lists can be switched off, not deleted. */}
+      {record.listed !== true && item('Delete', onDelete, false, 'danger')}
+      {record.listed === true && Object.values(record.sources ?? {}).includes('curated') && item('Undo all that was set', onDelete, false, 'danger')}
     </div>
   )
 }

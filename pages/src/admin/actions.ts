@@ -114,7 +114,7 @@ export function useDelete () {
       await deleteModel(record.id)
       return file
     },
-    onSuccess: (file, record) => tell(`${record.name} was deleted.`, async () => {
+    onSuccess: (file, record) => tell(record.listed === true ? `${record.name} is as the service lists it.` : `${record.name} was deleted.`, async () => {
       try {
         await putBack(record, file)
         tell(`${record.name} is back at its place.`)
@@ -129,14 +129,16 @@ export function useDelete () {
 }
 
 /** Brings a model back as it was, dates and place too, whatever others did meanwhile: an import that is guarded by the export's tag. */
-async function putBack ({ id, type }: ModelRecord, old: Required<CatalogFile>): Promise<void> {
+async function putBack ({ id, type, listed }: ModelRecord, old: Required<CatalogFile>): Promise<void> {
   const index = old[type].findIndex(item => item.id === id)
   const before = new Set(old[type].slice(0, index).map(item => item.id))
   const item = old[type][index]
   if (item === undefined) throw new ApiError(404, { message: 'It was not in the catalog that was saved.' })
   for (let tries = 1; ; tries++) {
-    const { value: file, etag } = await exportCatalog()
-    if (MODEL_TYPES.some(type => file[type].some(item => item.id === id))) throw new ApiError(409, { message: 'A model of that id exists again.' })
+    const { value, etag } = await exportCatalog()
+    // What the service lists has stayed in the catalog.
+    if (listed !== true && MODEL_TYPES.some(type => value[type].some(item => item.id === id))) throw new ApiError(409, { message: 'A model of that id exists again.' })
+    const file = { ...value, [type]: value[type].filter(item => item.id !== id) }
     const place = file[type].findLastIndex(item => before.has(item.id)) + 1
     try {
       await importCatalog({ ...file, [type]: file[type].toSpliced(place, 0, item) }, etag)

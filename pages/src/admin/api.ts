@@ -6,9 +6,9 @@ import type { AuditEntry, CatalogFile, CatalogStatus, ImportResult, ModelRecord,
 const PATHS = {
   models: 'models',
   model: (id: string) => `models/${encodeURIComponent(id)}`,
-  order: 'models/order',
-  export: 'models/export',
-  import: 'models/import',
+  order: 'catalog/order',
+  export: 'catalog/export',
+  import: 'catalog/import',
   status: 'catalog',
   refresh: 'catalog/refresh',
   audit: 'audit'

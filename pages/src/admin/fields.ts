@@ -65,7 +65,6 @@ function valueOf ({ control, pointer }: Field, input: Input): unknown {
   if (typeof input === 'boolean') return input
   if (control === 'number') return input.trim() === '' ? null : Number.isNaN(Number(input)) ? input : Number(input)
   if (pointer.startsWith('/capabilities/')) return input === '' ? null : input === 'true'
-  // A name that was emptied is told to the API as empty; so is a description.
   return input === '' && pointer === '/provider' ? null : input
 }
 
@@ -79,9 +78,15 @@ export function changedFields (before: Draft, after: Draft): Array<typeof FIELDS
   return FIELDS.filter(({ pointer }) => !sameInput(before[pointer], after[pointer]))
 }
 
-/** What leads from one draft to the other: a JSON Merge Patch. */
-export function patchBetween (before: Draft, after: Draft): object {
-  return objectOf(changedFields(before, after).map(field => [field.pointer, valueOf(field, after[field.pointer])]))
+/**
+ * What leads from one draft to the other: a JSON Merge Patch.
+ * @param joined whether a text that was emptied gives way to what the inference service says; else it is empty
+ */
+export function patchBetween (before: Draft, after: Draft, joined: boolean): object {
+  return objectOf(changedFields(before, after).map(field => {
+    const value = valueOf(field, after[field.pointer])
+    return [field.pointer, joined && value === '' ? null : value]
+  }))
 }
 
 /** A new model of that id. */
@@ -132,6 +137,19 @@ export function fieldChanges (before: Partial<ModelRecord>, after: Partial<Model
   const [old, young] = [valuesOf(before), valuesOf(after)]
   return FIELDS.filter(({ pointer }) => JSON.stringify(old[pointer]) !== JSON.stringify(young[pointer]))
     .map(({ pointer, label }) => ({ label, before: shown(old[pointer]), after: shown(young[pointer]) }))
+}
+
+const SOURCES: Record<string, string> = {
+  curated: 'set by an admin',
+  service: 'from the service',
+  static: 'from the static list',
+  default: 'a rule of the gateway'
+}
+
+/** Where a field's value comes from, in words; undefined where all values come from one place. */
+export function sourceWords (record: Partial<ModelRecord> | null, pointer: string): string | undefined {
+  const source = record?.sources?.[pointer.split('/')[1] as string]
+  return source === undefined ? undefined : SOURCES[source] ?? source
 }
 
 /** What a model can do, in a few words for a row of the table. */

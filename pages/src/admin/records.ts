@@ -2,12 +2,11 @@ import type { Static } from '@sinclair/typebox'
 import type { Capabilities, ModelType } from '../../../src/catalog/models.ts'
 import type { CatalogFile, CatalogFileItem } from '../../../src/catalog/static.ts'
 import type { AuditEntrySchema, CatalogStatusSchema, ImportResultSchema } from '../../../src/store/answers.ts'
-import type { ModelRecordSchema, NewModelSchema } from '../../../src/store/inputs.ts'
+import type { ModelRecordSchema } from '../../../src/store/inputs.ts'
 
 /** Types of the admin API: the same schemas with which the gateway validates and serialises. */
 export type { Capabilities, CatalogFile, CatalogFileItem, ModelType }
-export type ModelRecord = Static<typeof ModelRecordSchema> & { capabilities?: Capabilities }
-export type NewModel = Static<typeof NewModelSchema>
+export type ModelRecord = Static<typeof ModelRecordSchema>
 export type AuditEntry = Static<typeof AuditEntrySchema>
 export type ImportResult = Static<typeof ImportResultSchema>
 /** `nullable` in the schema loses the types of what may be null. */
