@@ -14,7 +14,9 @@ async function demo (): Promise<void> {
   const standIn = given ? undefined : await startFakeInference(PACE)
   const service = given || standIn!.url
   const address = await serve({ LOG_LEVEL: 'warn', ...process.env, INFERENCE_SERVICE_URL: service })
-  console.log(`
+  const { ok: hasStudio } = await fetch(`${address}/studio`)
+  console.log(`${hasStudio ? `
+  Studio          ${address}/studio` : ''}
   API             ${address}/v1/models
   OpenAI clients  ${address}/openai/v1  (base URL, any API key)
   Docs page       ${address}/docs

@@ -27,6 +27,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     const docs = place(demo, 'Docs page')!
     const base = place(demo, 'OpenAI clients')!
     const standIn = place(demo, 'Stand-in')!
+    t.match(demo.out(), /^\n {2}Studio +http/, 'what a person tries first comes first')
+    t.match(await (await fetch(place(demo, 'Studio')!)).text(), '<title>Studio · Model gateway</title>')
     t.match(await (await fetch(docs)).text(), '<title>Model gateway</title>')
     t.match(await (await fetch(`${base}/models`)).json(), { object: 'list' })
     t.equal((await fetch(`${standIn}/v1/models`)).headers.get('server'), 'inference stand-in')

@@ -1,4 +1,5 @@
 import { mount } from '../shared/mount.tsx'
-import { PageHeader } from '../shared/ui.tsx'
+import { Studio } from './Studio.tsx'
+import './studio.css'
 
-mount(<><PageHeader current='studio' /><main><h1>Studio</h1></main></>)
+mount(<Studio />)

@@ -1,0 +1,35 @@
+import { useEffect, useState } from 'react'
+import { Icon } from '../shared/icons.tsx'
+import { Notice } from '../shared/ui.tsx'
+import type { Failure } from './failures.ts'
+
+/** What went wrong, and the button to try again: after the wait that the answer asked for. */
+export function FailureNotice ({ failure, onRetry }: { failure: Failure, onRetry?: (() => void) | undefined }) {
+  const left = useCountdown(failure)
+  return (
+    <Notice
+      tone='danger' title={failure.title}
+      actions={onRetry !== undefined && (
+        <button type='button' onClick={onRetry} disabled={left > 0}>
+          <Icon name='refresh' />{left > 0 ? `Try again in ${left} s` : 'Try again'}
+        </button>
+      )}
+    >
+      {failure.text}{failure.wait !== undefined && ` It asks to wait ${failure.wait} s.`}
+    </Notice>
+  )
+}
+
+function useCountdown ({ wait = 0 }: Failure): number {
+  const [left, setLeft] = useState(wait)
+  useEffect(() => {
+    const end = Date.now() + wait * 1000
+    const timer = setInterval(() => {
+      const seconds = Math.max(0, Math.ceil((end - Date.now()) / 1000))
+      setLeft(seconds)
+      if (seconds === 0) clearInterval(timer)
+    }, 250)
+    return () => clearInterval(timer)
+  }, [wait])
+  return left
+}

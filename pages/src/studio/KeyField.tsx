@@ -1,0 +1,32 @@
+import { useState } from 'react'
+import { Icon } from '../shared/icons.tsx'
+import { keepKey, useSessionKey } from './session-key.ts'
+
+/** Asks for an API key once the gateway has refused a request for want of one. */
+export function KeyField () {
+  const { key, refused } = useSessionKey()
+  const [draft, setDraft] = useState('')
+  if (!refused && key === undefined) return null
+  if (!refused) {
+    return (
+      <div className='key-field'>
+        <Icon name='key' /><span>Your API key is kept until this tab is closed.</span>
+        <button type='button' className='quiet' onClick={() => keepKey(undefined)}>Forget it</button>
+      </div>
+    )
+  }
+  const save = () => {
+    if (draft.trim() === '') return
+    keepKey(draft.trim())
+    setDraft('')
+  }
+  return (
+    <form className='key-field' onSubmit={event => { event.preventDefault(); save() }}>
+      <Icon name='key' />
+      <label htmlFor='api-key'>{key === undefined ? 'This gateway asks for an API key' : 'That API key was refused'}</label>
+      <input id='api-key' type='password' autoComplete='off' value={draft} onChange={event => setDraft(event.target.value)} placeholder='API key' />
+      <button type='submit' className='primary'>Use key</button>
+      <span className='hint muted'>It is kept in this tab only.</span>
+    </form>
+  )
+}
