@@ -1,14 +1,19 @@
 import { createHash } from 'node:crypto'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { Catalog, type CatalogParts } from '../src/catalog/catalog.ts'
+import { Catalog, type CatalogParts, type Freshness } from '../src/catalog/catalog.ts'
 import { defaultModelWarnings } from '../src/catalog/defaults.ts'
+import { onFileChange } from '../src/catalog/file-watch.ts'
 import { InferenceModels } from '../src/catalog/inference.ts'
-import { SnapshotFile } from '../src/catalog/snapshot.ts'
-import { staticModels } from '../src/catalog/static.ts'
-import { ConfigError, type Config } from '../src/config.ts'
+import { hasUnreadable } from '../src/catalog/reported.ts'
+import { SnapshotFile, type Origins } from '../src/catalog/snapshot.ts'
+import { readStaticModels, staticModels } from '../src/catalog/static.ts'
+import { ConfigError, UnavailableError, type Config } from '../src/config.ts'
 import { trustedAuthorities } from '../src/proxy/certificates.ts'
+import { StoreFailure } from '../src/store/failure.ts'
+import { curatedModel } from '../src/store/records.ts'
 import type { ModelStore } from '../src/store/store.ts'
+import { untilReachable } from '../src/store/wait.ts'
 import { modelsRoutes } from './models.ts'
 
 declare module 'fastify' {
@@ -29,32 +34,67 @@ export interface CatalogOptions {
   config: Config
 }
 
+/** How often it is said that the inference service has not answered yet (milliseconds). */
+const REMIND_MS = 5 * 60_000
+
+/** What stands in for an inference service that has not answered since the start. */
+const STANDING_IN: { [origin in Freshness['origin']]?: string } = {
+  curated: 'the curated list stands in for it',
+  snapshot: 'the list of the last run stands in for it'
+}
+
 async function catalogPlugin (app: FastifyInstance, { config }: CatalogOptions): Promise<void> {
-  const fallback = staticModels(config.CATALOG_FILE)
+  const { CATALOG_FILE: file, CATALOG_SOURCE: source } = config
+  const fallback = staticModels(file)
   const databaseUrl = databaseOf(config)
-  const store = databaseUrl === undefined ? null : await openDatabase(databaseUrl)
-  const inference = config.CATALOG_SOURCE === 'inference' ? new InferenceModels(config, { ca: config.UPSTREAM_CA_FILE === undefined ? undefined : trustedAuthorities(config.UPSTREAM_CA_FILE) }) : undefined
+  const store = databaseUrl === undefined ? null : await openDatabase(databaseUrl, config)
+  const inference = source === 'inference' ? new InferenceModels(config, { ca: config.UPSTREAM_CA_FILE === undefined ? undefined : trustedAuthorities(config.UPSTREAM_CA_FILE) }) : undefined
+  const tellFailure = (what: string, error: unknown, retryIn: number) => app.log.warn({ err: error, retryIn: Math.round(retryIn) / 1000 }, `the catalog could not be read (${what}); ${STANDING_IN[catalog.freshness().origin] ?? 'the last good list stays'}`)
+  let started = false
+  /** The database's last failure during the start, which has lines of its own while it is waited for. */
+  let untold: { error: unknown, retryIn: number } | undefined
   const parts: CatalogParts = {
-    source: config.CATALOG_SOURCE,
+    source,
     fallback,
     maxAge: config.MODEL_CACHE_TIMEOUT * 1000,
-    onFailure: (what, error, retryIn) => app.log.warn({ err: error, retryIn: Math.round(retryIn) / 1000 }, `the catalog could not be read (${what}); the last good list stays`)
+    onFailure: (what, error, retryIn = 0) => {
+      if (what === 'file') for (const problem of (error as ConfigError).problems) app.log.warn(`${problem}; the last good list stays`)
+      else if (what === 'database' && !started) untold = { error, retryIn }
+      else tellFailure(what, error, retryIn)
+    },
+    onSkipped: skipped => {
+      const reasons = Object.entries(skipped.reasons).map(([reason, count]) => `${count} × ${reason}`).join(', ')
+      app.log[hasUnreadable(skipped) ? 'warn' : 'info'](skipped, skipped.count === 0 ? 'every entry of the inference service\'s list is shown' : `entries of the inference service's list are not shown: ${reasons}`)
+    }
   }
+  if (file !== undefined) {
+    parts.readFallback = async () => {
+      const models = await readStaticModels(file)
+      app.log.info(source === 'database' ? 'CATALOG_FILE was read again; with CATALOG_SOURCE=database it only fills an empty table, so the list stays' : 'CATALOG_FILE was read again')
+      return models
+    }
+  }
+  const origins: Origins = {}
   if (store !== null) {
     let prepared = false
+    origins.curated = originOf(withoutCredentials(databaseUrl as string))
     parts.curated = {
-      origin: originOf(databaseUrl as string),
+      origin: origins.curated,
       load: async () => {
         if (!prepared) await store.prepare(fallback)
         prepared = true
         const { revision, placed } = await store.contents()
-        return { revision, models: placed.map(({ record: { updatedAt, ...model } }) => model) }
+        untold = undefined
+        return { revision, models: placed.map(({ record }) => curatedModel(record)) }
       }
     }
   }
-  if (inference !== undefined) parts.reported = { origin: originOf(config.INFERENCE_SERVICE_URL), load: async signal => await inference.load(signal) }
-  if (config.CATALOG_SOURCE !== 'static') {
-    parts.snapshots = new SnapshotFile(config.CATALOG_SNAPSHOT_FILE, error => app.log.warn({ err: error }, 'the catalog\'s snapshot cannot be used'))
+  if (inference !== undefined) {
+    origins.reported = originOf(config.INFERENCE_SERVICE_URL)
+    parts.reported = { origin: origins.reported, load: async signal => await inference.load(signal) }
+  }
+  if (source !== 'static') {
+    parts.snapshots = new SnapshotFile(config.CATALOG_SNAPSHOT_FILE, error => app.log.warn({ err: error }, 'the catalog\'s snapshot cannot be used'), origins)
   }
 
   const catalog = new Catalog(parts)
@@ -65,16 +105,27 @@ async function catalogPlugin (app: FastifyInstance, { config }: CatalogOptions):
     await inference?.close()
     await store?.close()
   })
-  try {
-    await catalog.start()
-  } catch (error) {
-    throw new ConfigError([`DATABASE_URL names a database that cannot be used: ${(error as Error).message}`])
-  }
+  await startWithDatabase(catalog, config, app.log)
+  started = true
+  // A snapshot stands in for the database.
+  if (untold !== undefined) tellFailure('database', untold.error, untold.retryIn)
   if (store !== null) app.addHook('onClose', store.watch(...watchers(catalog, app.log)))
+  if (file !== undefined) {
+    const unwatch = onFileChange(file, () => { catalog.reloadStatic() })
+    app.addHook('onClose', async () => unwatch())
+  }
+  if (source === 'inference') {
+    const reminder = setInterval(() => {
+      const standIn = STANDING_IN[catalog.freshness().origin]
+      if (standIn !== undefined) app.log.warn(`the inference service has not answered with its list since the start; ${standIn}`)
+    }, REMIND_MS).unref()
+    app.addHook('onClose', async () => clearInterval(reminder))
+  }
 
   let warned: string[] = []
   const warn = () => {
-    const warnings = defaultModelWarnings(catalog.list(), config)
+    const isReported = source === 'inference' && catalog.freshness().origin !== 'curated'
+    const warnings = defaultModelWarnings(catalog.list(), config, isReported ? 'which the inference service does not list' : undefined)
     for (const warning of warnings) if (!warned.includes(warning)) app.log.warn(warning)
     warned = warnings
   }
@@ -88,17 +139,38 @@ function databaseOf ({ CATALOG_SOURCE: source, DATABASE_URL: url }: Config): str
   return { static: undefined, database: url ?? 'sqlite:data/catalog.db', inference: url }[source]
 }
 
-async function openDatabase (url: string): Promise<ModelStore> {
+async function openDatabase (url: string, { AUDIT_KEEP: auditDays }: Config): Promise<ModelStore> {
   // Only where there is one: its 280 modules are a tenth of the time to start.
   const { openStore } = await import('../src/store/store.ts')
   try {
-    return await openStore(url)
+    return await openStore(url, { auditDays })
   } catch (error) {
     throw new ConfigError([`DATABASE_URL names a database that cannot be opened: ${(error as Error).message}`])
   }
 }
 
-/** Tells one place from another; a digest, since a database's URL holds its password. */
+/**
+ * Waits for a database that is away for now, where no snapshot stands in for it.
+ * @throws UnavailableError where it stays away; ConfigError where no waiting helps
+ */
+async function startWithDatabase (catalog: Catalog, { DATABASE_WAIT: wait }: Config, log: FastifyBaseLogger): Promise<void> {
+  try {
+    await untilReachable(async () => await catalog.start(), wait * 1000, (failure, left) => {
+      log.warn({ err: failure.cause }, `${failure.message} It is waited for, ${Math.ceil(left / 1000)} s at most.`)
+    })
+  } catch (error) {
+    const { message } = error as Error
+    if (error instanceof StoreFailure && error.passing) throw new UnavailableError(`DATABASE_URL names a database that is not there: ${message}`, { cause: error.cause })
+    throw new ConfigError([`DATABASE_URL names a database that cannot be used: ${message}`])
+  }
+}
+
+/** A database stays the same one when its password changes. */
+function withoutCredentials (url: string): string {
+  return url.replace(/^(postgres(?:ql)?:\/\/)[^/?#]*@/, '$1')
+}
+
+/** Tells one place from another; a digest, since the file that it stands in may be read by others. */
 function originOf (url: string): string {
   return createHash('sha256').update(url).digest('base64url')
 }
@@ -113,7 +185,8 @@ function watchers (catalog: Catalog, log: FastifyBaseLogger): Parameters<ModelSt
     error => {
       if (!troubled) log.warn({ err: error }, 'edits by other processes cannot be noticed until the database answers again')
       troubled = true
-    }
+    },
+    () => { catalog.refresh() }
   ]
 }
 

@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Catalog } from '../src/catalog/catalog.ts'
 import { matchesWeakly } from '../src/catalog/etag.ts'
 import { ChatItemSchema, MediaItemSchema, MODEL_TYPES, ModelListSchema, ModelSchema, ModelTypeSchema, OpenAIModelListSchema, OpenAIModelSchema } from '../src/catalog/models.ts'
-import { render, type Rendering, type Renderings } from '../src/catalog/renderings.ts'
+import { Renderer, type Rendering, type Renderings } from '../src/catalog/renderings.ts'
 import { ErrorSchema, GatewayError } from '../src/errors.ts'
 import { Answer, StandingHeaders } from '../src/http/answer.ts'
 
@@ -61,15 +61,15 @@ export async function modelsRoutes (scope: FastifyInstance, { keyed, clientStall
         speech: serializer('/v1/models', MediaItemSchema)
       },
       detail: serializer('/v1/models/*', ModelSchema),
-      openaiList: serializer('/openai/v1/models', OpenAIModelListSchema),
       openaiDetail: serializer('/openai/v1/models/*', OpenAIModelSchema)
     }
-    const update = () => {
-      renderings = render(app.catalog.list(), serializers)
+    const renderer = new Renderer(serializers)
+    const update = async () => {
+      renderings = await renderer.render(app.catalog.list())
       ready = standing()
     }
     app.catalog.onChange(update)
-    update()
+    await update()
   })
 
   app.get('/v1/models', {

@@ -37,6 +37,8 @@ export async function buildApp (config: Config): Promise<FastifyInstance> {
     logger: { level: config.LOG_LEVEL, stream: logs },
     logController: requestLog,
     trustProxy: trust,
+    // The catalog waits for its database, and has a limit of its own.
+    pluginTimeout: 0,
     http: {
       // Node wants the headers' limit within the whole request's.
       headersTimeout: wholeMs(Math.min(config.CLIENT_HEADERS_TIMEOUT, config.CLIENT_BODY_TIMEOUT)),

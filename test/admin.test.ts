@@ -78,7 +78,6 @@ for (const { engine, skip, freshUrl } of ENGINES) {
         ['POST', '/admin/models', { ...NEW, id: '' }, 400, '/id'],
         ['POST', '/admin/models', { ...NEW, id: 'x'.repeat(101) }, 400, '/id'],
         ['POST', '/admin/models', { ...NEW, id: 'a\u0000b' }, 400, '/id'],
-        ['POST', '/admin/models', { ...NEW, id: 'a/../b' }, 400, '/id'],
         ['POST', '/admin/models', { ...NEW, id: 'x', type: 'video' }, 400, '/type'],
         ['POST', '/admin/models', { ...NEW, id: 'x', contextLength: '4096' }, 400, '/contextLength'],
         ['POST', '/admin/models', { ...NEW, id: 'x', contextLength: 0 }, 400, '/contextLength'],
@@ -101,7 +100,13 @@ for (const { engine, skip, freshUrl } of ENGINES) {
         ['POST', '/admin/catalog/import', { chat: [{ id: 'a', name: 'A', description: '' }, { id: 'a', name: 'A', description: '' }] }, 400, '/chat/1/id'],
         ['POST', '/admin/catalog/import', { chat: [{ id: 'a', description: '' }] }, 400, '/chat/0/name'],
         ['POST', '/admin/catalog/import', { chat: [{ id: 'a', name: 'A', description: '', createdAt: '2025-99-99T99:99:99.999Z' }] }, 400, '/chat/0/createdAt'],
-        ['POST', '/admin/catalog/import', { chat: [{ id: 'a//b', name: 'A', description: '' }] }, 400, '/chat/0/id'],
+        ['POST', '/admin/catalog/import', { chat: [{ id: 'a', name: 'A', description: '', createdAt: '2025-05-01' }] }, 400, '/chat/0/createdAt'],
+        ['POST', '/admin/models', { ...NEW, id: 'x', capabilities: { tools: 'yes' } }, 400, '/capabilities/tools'],
+        ['PATCH', '/admin/models/org/model', { capabilities: { colour: true } }, 400, '/capabilities/colour'],
+        ['POST', '/admin/models', '{"id":"x","name":"X","type":"chat","name":"Y"}', 400, null],
+        ['POST', '/admin/models', '{"id":"x","name":"X","type":"chat","capabilities":{"tools":true,"to\\u006fls":false}}', 400, null],
+        ['POST', '/admin/catalog/import', '{"chat":[],"image":[],"chat":[]}', 400, null],
+        ['POST', '/admin/models', undefined, 400, ''],
         ['GET', '/admin/models?limit=0', undefined, 400, 'limit'],
         ['GET', '/admin/models?limit=many', undefined, 400, 'limit'],
         ['GET', '/admin/models?type=video', undefined, 400, 'type'],
@@ -135,11 +140,8 @@ for (const { engine, skip, freshUrl } of ENGINES) {
       t.match(await call('POST', '/admin/models', { ...NEW, id: '😀', name: '😀' }), { status: 201, json: { id: '😀', name: '😀' } })
     })
 
-    t.test('an id is refused, or has a path', async t => {
+    t.test('an id has a path: percent-encoded', async t => {
       const { call } = await start(t)
-      for (const id of ['a//b', '/a', 'a/../b', 'a/.', '..', '.', 'a\\b', 'x%41y']) {
-        t.match(await call('POST', '/admin/models', { ...NEW, id }), { status: 400, json: { error: { param: '/id' } } }, id)
-      }
       for (const id of ['a/', '...', 'a..b', '.a/b', '50%', '%', 'x%4', 'a?b#c', 'é ü', '模'.repeat(100), '__proto__']) {
         t.equal((await call('POST', '/admin/models', { ...NEW, id })).status, 201, id)
         for (const path of ['/v1/models', '/admin/models']) t.equal((await call('GET', `${path}/${encodeURIComponent(id)}`)).json.id, id)

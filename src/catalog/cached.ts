@@ -13,17 +13,18 @@ export interface Copy<T> {
 export interface CachedOptions<T> {
   /** Fetches and checks; whatever it throws leaves the copy in place. */
   load: (signal: AbortSignal) => Promise<T>
-  /** How old the copy may be before somebody who asks sets off a refresh (milliseconds). */
+  /** How old the copy may be before a request for it starts a refresh (milliseconds). */
   maxAge: number
-  onCopy: (copy: Copy<T>) => void
+  /** Told of each new copy; the refresh is done when it has returned. */
+  onCopy: (copy: Copy<T>) => Promise<void>
   onFailure: (error: unknown, retryIn: number) => void
 }
 
 /**
- * A copy of something that may be slow, dead or lying. Nobody ever waits for it:
- * the copy is there at once, and a refresh goes on behind (stale-while-revalidate,
- * RFC 5861), one at a time. After a failure it is tried again by itself, ever
- * more rarely.
+ * A copy of something that may be slow, dead or wrong. Nobody waits for it: the
+ * copy is there at once, and a refresh runs behind it (stale-while-revalidate,
+ * RFC 5861), one at a time. A refresh that failed is tried again, each time
+ * after a longer pause.
  */
 export class Cached<T> {
   readonly #options: CachedOptions<T>
@@ -33,7 +34,7 @@ export class Cached<T> {
   #next: Promise<void> | undefined
   #retry: NodeJS.Timeout | undefined
   #failures = 0
-  /** When the last refresh failed, and why. */
+  /** When a refresh last failed, and why; a success does not clear it. */
   lastFailure: { at: number, error: unknown } | undefined
   /** When the next try is due after a failure. */
   nextTry: number | undefined
@@ -42,18 +43,23 @@ export class Cached<T> {
     this.#options = options
   }
 
+  /** Whether the latest refresh failed. */
+  get failing (): boolean {
+    return this.#failures > 0
+  }
+
   /** The latest good value. */
   get copy (): Copy<T> | undefined {
     return this.#copy
   }
 
-  /** Takes over a copy from before the start; it is as old as it is. */
-  restore ({ value, loadedAt }: Pick<Copy<T>, 'value' | 'loadedAt'>): void {
+  /** Takes over a copy from before the start, with its age. */
+  async restore ({ value, loadedAt }: Pick<Copy<T>, 'value' | 'loadedAt'>): Promise<void> {
     this.#copy = { value, loadedAt, restored: true }
-    this.#options.onCopy(this.#copy)
+    await this.#options.onCopy(this.#copy)
   }
 
-  /** Somebody asked: sets off a refresh where the copy is too old and none is under way or due. */
+  /** Starts a refresh where the copy is too old and no refresh is under way or due. */
   touch (now = Date.now()): void {
     if (this.#flight !== undefined || this.#retry !== undefined) return
     // A copy from the future is one from before the clock was set back, and may be of any age.
@@ -94,7 +100,7 @@ export class Cached<T> {
       if (this.#stop.signal.aborted) return
       this.#failures = 0
       this.#copy = { value, loadedAt: Date.now(), restored: false }
-      this.#options.onCopy(this.#copy)
+      await this.#options.onCopy(this.#copy)
     } catch (error) {
       if (!this.#stop.signal.aborted) this.#failed(error)
     }

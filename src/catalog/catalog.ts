@@ -1,6 +1,8 @@
-import { Cached } from './cached.ts'
-import { activeModels, type CuratedModel, type Model } from './models.ts'
-import { completed, type ReportedModel } from './reported.ts'
+import { Cached, type Copy } from './cached.ts'
+import { joinedModels, sameLists, sourcedModels, type Inputs, type Joined, type SourcedModel } from './joined.ts'
+import type { CuratedModel, Model } from './models.ts'
+import { SkipCount, SKIPPED, type ReportedList, type Skipped } from './reported.ts'
+import { atOnce, inSlices } from './slices.ts'
 import type { Snapshot, SnapshotFile } from './snapshot.ts'
 
 /** Where the catalog can come from. */
@@ -15,7 +17,7 @@ export interface Loader<T> {
 /** The curated models at one revision of their table. */
 export interface CuratedList {
   revision: number
-  models: CuratedModel[]
+  models: readonly CuratedModel[]
 }
 
 /** What a {@link Catalog} is made of. */
@@ -23,14 +25,19 @@ export interface CatalogParts {
   source: CatalogSource
   /** The list that stands in wherever there is no better one yet. */
   fallback: readonly CuratedModel[]
+  /** Reads that list again. */
+  readFallback?: () => Promise<readonly CuratedModel[]>
   /** The database, where there is one. */
   curated?: Loader<CuratedList>
   /** The inference service, where it is the source. */
-  reported?: Loader<ReportedModel[]>
+  reported?: Loader<ReportedList>
   /** How old a copy may be before it is refreshed (milliseconds). */
   maxAge: number
   snapshots?: SnapshotFile
-  onFailure: (what: 'database' | 'inference', error: unknown, retryIn: number) => void
+  /** Told of each failed refresh; `retryIn` (milliseconds) is absent for the static list, which is read again when it changes. */
+  onFailure: (what: 'database' | 'inference' | 'file', error: unknown, retryIn?: number) => void
+  /** Told when other entries of the service's list are skipped than before. */
+  onSkipped?: (skipped: Skipped) => void
 }
 
 /** How old the models are and where they come from. */
@@ -43,36 +50,39 @@ export interface Freshness {
   ttl?: number
 }
 
+const NOTHING_SKIPPED: Skipped = { count: 0, reasons: {} }
+
 /**
- * The models that may be used, from whichever source, at once: what is here is
- * the latest good copy, and what is slow or broken is dealt with behind it.
+ * The models that may be used, from whichever source, at once: the list is the
+ * latest good copy, and a source that is slow or broken is dealt with behind it.
  */
 export class Catalog {
   readonly source: CatalogSource
   readonly #parts: CatalogParts
   readonly #curated: Cached<CuratedList> | undefined
-  readonly #reported: Cached<ReportedModel[]> | undefined
-  readonly #listeners: Array<() => void> = []
-  #all: readonly CuratedModel[] = []
-  #models: readonly Model[] = []
+  readonly #reported: Cached<ReportedList> | undefined
+  readonly #listeners: Array<() => unknown> = []
+  #fallback: readonly CuratedModel[]
+  #fallbackFailure: { at: number, error: unknown } | undefined
+  #fallbackFailing = false
+  #inputs: Inputs
+  #joined: Joined
   #byId: ReadonlyMap<string, Model> = new Map()
-  #content = ''
+  /** The copy of the source of which the models are made; a newer one may be on its way through {@link #settle}. */
+  #shown: Copy<unknown> | undefined
+  #skipped = NOTHING_SKIPPED
+  #settling: Promise<void> | undefined
+  #changed = false
 
   constructor (parts: CatalogParts) {
     this.source = parts.source
     this.#parts = parts
-    const cached = <T>(what: 'database' | 'inference', loader: Loader<T> | undefined) => loader && new Cached<T>({
-      load: loader.load,
-      maxAge: parts.maxAge,
-      onCopy: copy => {
-        this.#settle()
-        if (!copy.restored) parts.snapshots?.keep(this.#snapshot())
-      },
-      onFailure: (error, retryIn) => parts.onFailure(what, error, retryIn)
-    })
-    this.#curated = cached('database', parts.curated)
-    this.#reported = cached('inference', parts.reported)
-    this.#settle()
+    this.#fallback = parts.fallback
+    this.#inputs = { reported: undefined, database: undefined, fixed: parts.fallback }
+    this.#joined = atOnce(joinedModels(this.#inputs, this.#byId))
+    this.#byId = byId(this.#joined.active)
+    this.#curated = this.#cached('database', parts.curated, 'models')
+    this.#reported = this.#cached('inference', parts.reported, 'models')
   }
 
   /**
@@ -86,9 +96,11 @@ export class Catalog {
     await this.#curated?.refresh()
     if (this.#curated !== undefined && this.#curated.copy === undefined) {
       if (curated?.origin !== this.#parts.curated?.origin || curated === undefined) throw this.#curated.lastFailure?.error
-      this.#curated.restore({ value: { revision: -1, models: curated.value }, loadedAt: curated.loadedAt })
+      await this.#curated.restore({ value: { revision: -1, models: curated.value }, loadedAt: curated.loadedAt })
     }
-    if (reported !== undefined && reported.origin === this.#parts.reported?.origin) this.#reported?.restore(reported)
+    if (reported !== undefined && reported.origin === this.#parts.reported?.origin) {
+      await this.#reported?.restore({ value: { models: reported.value, skipped: NOTHING_SKIPPED }, loadedAt: reported.loadedAt })
+    }
     this.#reported?.refresh()
   }
 
@@ -98,29 +110,36 @@ export class Catalog {
     return this.#byId.get(id)
   }
 
-  /** Every active model: chat first, then image, then speech. */
+  /** Every active model: chat first, then image, then speech. A model that has not changed stays the same object. */
   list (): readonly Model[] {
-    return this.#models
+    return this.#joined.active
   }
 
   /** Every model of the source, those that are not active too. */
   curated (): readonly CuratedModel[] {
-    return this.#all
+    return this.#joined.all
   }
 
-  /** Every model of the source and every curated one, with where each field comes from. */
-  adminView (): Array<{ record: CuratedModel, sources: object, listed: boolean }> {
-    return this.#all.map(record => ({ record, sources: {}, listed: true }))
+  /** For admins: every model of the source and every curated one, and where each of its fields comes from. */
+  adminView (): SourcedModel[] {
+    return sourcedModels(this.#inputs)
   }
 
-  /** Somebody asked: refreshes behind the answer whatever is too old. */
+  /** The same of one model. */
+  adminModel (id: string): SourcedModel | undefined {
+    const { reported, database, fixed } = this.#inputs
+    const ofId = <T extends { id: string }>(models: readonly T[]) => models.filter(model => model.id === id)
+    return sourcedModels({ reported: reported && ofId(reported), database: database && ofId(database), fixed: ofId(fixed) })[0]
+  }
+
+  /** Starts a refresh of whatever is too old, and waits for none. */
   touch (now = Date.now()): void {
     this.#curated?.touch(now)
     this.#reported?.touch(now)
   }
 
-  /** Calls back whenever the models have changed. */
-  onChange (listener: () => void): void {
+  /** Calls back whenever the models have changed; what a callback returns is waited for before the change counts as made. */
+  onChange (listener: () => unknown): void {
     this.#listeners.push(listener)
   }
 
@@ -129,18 +148,34 @@ export class Catalog {
     await Promise.all([this.#curated?.reload(), this.#reported?.reload()])
   }
 
+  /** Reads the static list again. One that is wrong is reported, and the list stays. Never rejects. */
+  async reloadStatic (): Promise<void> {
+    if (this.#parts.readFallback === undefined) return
+    try {
+      this.#fallback = await this.#parts.readFallback()
+      this.#fallbackFailing = false
+    } catch (error) {
+      this.#fallbackFailure = { at: Date.now(), error }
+      this.#fallbackFailing = true
+      this.#parts.onFailure('file', error)
+      return
+    }
+    await this.#settle()
+  }
+
   /** The database is at that revision: reads it anew where the copy is of another one. */
   async edited (revision?: number): Promise<void> {
     if (revision === undefined || revision !== this.#curated?.copy?.value.revision) await this.#curated?.reload()
+    else await this.#settling
   }
 
   /** How old the models are and where they come from. */
   freshness (now = Date.now()): Freshness {
-    const main = this.#main()
-    if (main === undefined) return { origin: 'static' }
-    if (main.copy === undefined) return { origin: 'curated' }
-    const age = Math.floor((now - main.copy.loadedAt) / 1000)
-    const origin = main.copy.restored ? 'snapshot' : this.source
+    const shown = this.#shown
+    if (this.source === 'static') return { origin: 'static' }
+    if (shown === undefined) return { origin: 'curated' }
+    const age = Math.floor((now - shown.loadedAt) / 1000)
+    const origin = shown.restored ? 'snapshot' : this.source
     // The clock was set back: the age is not known, and a refresh is due.
     if (age < 0) return { origin, age: 0, ttl: 0 }
     return { origin, age, ttl: Math.floor(this.#parts.maxAge / 1000) - age }
@@ -148,19 +183,23 @@ export class Catalog {
 
   /** What an operator wants to know. */
   status (now = Date.now()) {
-    const main = this.#main()
     const { origin, age } = this.freshness(now)
-    const failures = [this.#curated, this.#reported].map(cached => cached?.lastFailure).filter(failure => failure !== undefined)
-    const last = failures.toSorted((a, b) => b.at - a.at)[0]
+    const failures = [
+      { failing: this.#curated?.failing, last: this.#curated?.lastFailure },
+      { failing: this.#reported?.failing, last: this.#reported?.lastFailure },
+      { failing: this.#fallbackFailing, last: this.#fallbackFailure }
+    ]
     const nextTry = Math.min(this.#curated?.nextTry ?? Infinity, this.#reported?.nextTry ?? Infinity)
     return {
       source: this.source,
       origin,
-      count: this.#models.length,
+      count: this.#joined.active.length,
       age: age ?? null,
-      lastSuccess: date(main?.copy?.loadedAt),
-      lastError: last === undefined ? null : { at: date(last.at) as string, message: (last.error as Error).message },
-      nextTry: date(nextTry)
+      lastSuccess: date(this.#shown?.loadedAt),
+      lastError: latest(failures.filter(({ failing }) => failing === true)),
+      lastFailure: latest(failures),
+      nextTry: date(nextTry),
+      skipped: this.#skipped
     }
   }
 
@@ -170,22 +209,67 @@ export class Catalog {
     await this.#parts.snapshots?.close()
   }
 
-  #main (): Cached<CuratedList> | Cached<ReportedModel[]> | undefined {
+  #main (): Cached<CuratedList> | Cached<ReportedList> | undefined {
     return this.source === 'inference' ? this.#reported : this.#curated
   }
 
-  #settle (): void {
-    const database = this.#curated?.copy?.value.models
-    const curated = database ?? this.#parts.fallback
-    const reported = this.#reported?.copy?.value
-    this.#all = reported === undefined ? curated : inOrder(completed(reported, curated), database)
-    const models = activeModels(this.#all)
-    const content = JSON.stringify(models)
-    if (content === this.#content) return
-    this.#content = content
-    this.#models = models
-    this.#byId = new Map(models.map(model => [model.id, model]))
-    for (const listener of this.#listeners) listener()
+  /** A copy of a source; a list that says the same as the one before is the same array. */
+  #cached<K extends string, T extends Record<K, readonly object[]>> (what: 'database' | 'inference', loader: Loader<T> | undefined, list: K): Cached<T> | undefined {
+    if (loader === undefined) return undefined
+    const cached: Cached<T> = new Cached<T>({
+      load: async signal => {
+        const value = await loader.load(signal)
+        const known = cached.copy?.value[list]
+        return known !== undefined && await inSlices(sameLists(known, value[list])) ? { ...value, [list]: known } : value
+      },
+      maxAge: this.#parts.maxAge,
+      onCopy: async copy => {
+        await this.#settle()
+        if (!copy.restored) this.#parts.snapshots?.keep(this.#snapshot())
+      },
+      onFailure: (error, retryIn) => this.#parts.onFailure(what, error, retryIn)
+    })
+    return cached
+  }
+
+  /** Makes the models of what the sources say now, one such change at a time. */
+  async #settle (): Promise<void> {
+    this.#changed = true
+    this.#settling ??= this.#settleAll().finally(() => { this.#settling = undefined })
+    await this.#settling
+  }
+
+  async #settleAll (): Promise<void> {
+    while (this.#changed) {
+      this.#changed = false
+      const shown = this.#main()?.copy
+      const reported = this.#reported?.copy?.value
+      const inputs = { reported: reported?.models, database: this.#curated?.copy?.value.models, fixed: this.#fallback }
+      const { reported: listed, database, fixed } = this.#inputs
+      if (inputs.reported !== listed || inputs.database !== database || inputs.fixed !== fixed) await this.#take(inputs)
+      this.#shown = shown
+      if (reported !== undefined && this.#reported?.copy?.restored === false) this.#tellSkipped(reported.skipped)
+    }
+  }
+
+  async #take (inputs: Inputs): Promise<void> {
+    const before = this.#joined.active
+    const joined = await inSlices(joinedModels(inputs, this.#byId))
+    this.#inputs = inputs
+    this.#joined = joined
+    if (joined.active.length === before.length && joined.active.every((model, index) => model === before[index])) return
+    this.#byId = byId(joined.active)
+    for (const listener of this.#listeners) await listener()
+  }
+
+  #tellSkipped (read: Skipped): void {
+    const skipped = new SkipCount()
+    for (const [reason, count] of Object.entries(read.reasons)) skipped.add(reason, count)
+    if (this.#joined.leftOut > 0) skipped.add(SKIPPED.other, this.#joined.leftOut)
+    const { count, reasons } = skipped
+    if (JSON.stringify(reasons) === JSON.stringify(this.#skipped.reasons)) return
+    this.#skipped = { count, reasons }
+    this.#parts.onSkipped?.(this.#skipped)
   }
 
   #snapshot (): Snapshot {
@@ -194,16 +278,18 @@ export class Catalog {
     return {
       format: 1,
       ...(curated && database && { curated: { origin: curated.origin, loadedAt: database.loadedAt, value: database.value.models } }),
-      ...(reported && service && { reported: { origin: reported.origin, loadedAt: service.loadedAt, value: service.value } })
+      ...(reported && service && { reported: { origin: reported.origin, loadedAt: service.loadedAt, value: service.value.models } })
     }
   }
 }
 
-/** The service's order, except that an admin's order comes first where there is one. */
-function inOrder (models: CuratedModel[], database: readonly CuratedModel[] | undefined): CuratedModel[] {
-  if (database === undefined) return models
-  const rank = new Map(database.map(({ id }, index) => [id, index]))
-  return models.toSorted((a, b) => (rank.get(a.id) ?? database.length) - (rank.get(b.id) ?? database.length))
+function byId (models: readonly Model[]): ReadonlyMap<string, Model> {
+  return new Map(models.map(model => [model.id, model]))
+}
+
+function latest (failures: ReadonlyArray<{ last: { at: number, error: unknown } | undefined }>): { at: string, message: string } | null {
+  const last = failures.map(({ last }) => last).filter(last => last !== undefined).toSorted((a, b) => b.at - a.at)[0]
+  return last === undefined ? null : { at: date(last.at) as string, message: (last.error as Error).message }
 }
 
 function date (ms: number | undefined): string | null {

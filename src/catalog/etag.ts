@@ -2,7 +2,12 @@ import { createHash } from 'node:crypto'
 
 /** A strong entity tag that changes exactly when the bytes do. */
 export function entityTag (bytes: Uint8Array | string): string {
-  return `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`
+  return tagOfDigest(createHash('sha256').update(bytes).digest())
+}
+
+/** The tag of content of which the SHA-256 is known. */
+export function tagOfDigest (sha256: Buffer): string {
+  return `"${sha256.toString('base64url').slice(0, 22)}"`
 }
 
 // A comma may stand inside the quotes of a tag, so a list cannot simply be split.

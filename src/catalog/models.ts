@@ -13,16 +13,24 @@ export const DEFAULT_CONTEXT_LENGTH = 1048576
  */
 export const DEFAULT_CREATED_AT = '2025-05-01T00:00:00.000Z'
 
+/**
+ * The most characters that a text of a model may have, whoever states it: the
+ * table's columns, PostgreSQL's among them, have the same limits.
+ */
+export const MAX_LENGTH = { id: 100, name: 255, description: 10_000, provider: 100 } as const
+
 // Control characters can stand neither in a header nor in a log line, and
 // PostgreSQL cannot store U+0000 at all.
-const line = (maxLength: number, description: string) => Type.String({ minLength: 1, maxLength, pattern: '^[^\\u0000-\\u001f\\u007f]+$', description })
+const line = (maxLength: number, description: string) => Type.String({ minLength: 1, maxLength, pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]+$', description })
 
-const id = line(100, 'The name that requests use in `model`. May contain slashes.')
-const name = line(255, 'What people read.')
-const description = Type.String({ maxLength: 10_000, pattern: '^[^\\u0000]*$', description: 'One sentence on what the model is good for.' })
-const provider = line(100, 'Who made the model.')
+const id = line(MAX_LENGTH.id, 'The name that requests use in `model`. May contain slashes.')
+const name = line(MAX_LENGTH.name, 'What people read.')
+const description = Type.String({ maxLength: MAX_LENGTH.description, pattern: '^[^\\u0000]*$', description: 'One sentence on what the model is good for.' })
+const provider = line(MAX_LENGTH.provider, 'Who made the model.')
 const contextLength = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'Tokens that the model can read and write in one request.' })
-const createdAt = Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}\\.\\d{3}Z$', description: 'When the record was made (UTC).', examples: [DEFAULT_CREATED_AT] })
+/** A time as JavaScript's `toISOString` writes it. */
+export const TIME_PATTERN = '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}\\.\\d{3}Z$'
+const createdAt = Type.String({ pattern: TIME_PATTERN, description: 'When the record was made (UTC).', examples: [DEFAULT_CREATED_AT] })
 
 /** The kind of a model. */
 export const ModelTypeSchema = Type.Union(MODEL_TYPES.map(type => Type.Literal(type)), { description: 'What the model is for.', examples: ['chat'] })
@@ -108,7 +116,10 @@ export const ModelListSchema = Type.Array(Type.Union([ChatItemSchema, MediaItemS
 /** The list as `GET /v1/models` sends it. */
 export type ModelList = Static<typeof ModelListSchema>
 
-/** A model in the shape of OpenAI's API, with the context length under both names that clients read. */
+/**
+ * A model in the shape of OpenAI's API, with the context length under both names that clients read, and what it can do
+ * under the names of this gateway (`capabilities`) and of OpenRouter (`architecture`, `supported_parameters`).
+ */
 export const OpenAIModelSchema = Type.Object({
   id,
   object: Type.Literal('model'),
@@ -116,11 +127,18 @@ export const OpenAIModelSchema = Type.Object({
   owned_by: Type.String(),
   name,
   description,
+  type: ModelTypeSchema,
   context_length: Type.Optional(contextLength),
-  max_model_len: Type.Optional(contextLength)
+  max_model_len: Type.Optional(contextLength),
+  capabilities: Type.Optional(CapabilitiesSchema),
+  architecture: Type.Optional(Type.Object({
+    input_modalities: Type.Optional(Type.Array(Type.String(), { description: '`capabilities.input`.' })),
+    output_modalities: Type.Optional(Type.Array(Type.String(), { description: '`capabilities.output`.' }))
+  }, { additionalProperties: false, description: 'What the model takes and gives, in the field names of OpenRouter.' })),
+  supported_parameters: Type.Optional(Type.Array(Type.String(), { description: 'The abilities that the model is known to have, in the words of OpenRouter: `tools`, `reasoning`, `structured_outputs`.' }))
 }, {
   additionalProperties: false,
-  examples: [{ id: 'gemini-1.5-flash', object: 'model', created: 1746057600, owned_by: 'model-gateway', name: 'Gemini 1.5 Flash', description: 'Fast and efficient for most tasks', context_length: 1048576, max_model_len: 1048576 }]
+  examples: [{ id: 'gemini-1.5-flash', object: 'model', created: 1746057600, owned_by: 'model-gateway', name: 'Gemini 1.5 Flash', description: 'Fast and efficient for most tasks', type: 'chat', context_length: 1048576, max_model_len: 1048576 }]
 })
 /** A model as OpenAI clients read it. */
 export type OpenAIModel = Static<typeof OpenAIModelSchema>
@@ -135,10 +153,17 @@ export type OpenAIModelList = Static<typeof OpenAIModelListSchema>
 
 /**
  * The models that may be used, by type in the order of {@link MODEL_TYPES}, each
- * type in its own order. Clients count on the context length of a chat model, so
- * one of which nobody states it gets the default.
+ * type in its own order.
  */
 export function activeModels (curated: readonly CuratedModel[]): Model[] {
-  return MODEL_TYPES.flatMap(type => curated.filter(model => model.isActive && model.type === type))
-    .map(({ isActive, set, ...model }) => model.type === 'chat' ? { ...model, contextLength: model.contextLength ?? DEFAULT_CONTEXT_LENGTH } : model)
+  return MODEL_TYPES.flatMap(type => curated.filter(model => model.isActive && model.type === type)).map(publicModel)
+}
+
+/**
+ * What clients are shown of a curated model. They count on the context length of
+ * a chat model, so one of which nobody states it gets the default.
+ */
+export function publicModel ({ isActive, set, ...model }: CuratedModel): Model {
+  if (model.type === 'chat') model.contextLength ??= DEFAULT_CONTEXT_LENGTH
+  return model
 }

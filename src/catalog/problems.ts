@@ -1,7 +1,7 @@
 import type { TSchema } from '@sinclair/typebox'
-import { Value, ValueErrorType, type ValueError } from '@sinclair/typebox/value'
-import { isPlainTarget } from '../http/well-formed.ts'
-import type { CuratedModel } from './models.ts'
+import { TypeCompiler, type TypeCheck } from '@sinclair/typebox/compiler'
+import { ValueErrorType, type ValueError } from '@sinclair/typebox/value'
+import { TIME_PATTERN, type CuratedModel } from './models.ts'
 
 /** A place in a document (an RFC 6901 pointer) and what is wrong there. */
 export interface Problem {
@@ -11,8 +11,9 @@ export interface Problem {
 
 const MOST_PROBLEMS = 20
 const FOREIGN_CHARACTERS = 'has characters that cannot stand there'
+const NO_TIME = 'must be a time in UTC with milliseconds, such as 2025-05-01T00:00:00.000Z'
 
-/** The first of the problems, and whether there are more: looks no further, since a body of a megabyte can have a million. */
+/** The first of the problems, and whether there are more. It looks no further: a body of a megabyte can have a million. */
 export function firstProblems (problems: Iterable<Problem>): Problem[] {
   const first: Problem[] = []
   for (const problem of problems) {
@@ -27,9 +28,15 @@ export function schemaProblems (schema: TSchema, value: unknown): Problem[] {
   return firstProblems(findings(schema, value))
 }
 
+const compiled = new WeakMap<TSchema, TypeCheck<TSchema>>()
+
 function * findings (schema: TSchema, value: unknown): Generator<Problem> {
+  const check = compiled.get(schema) ?? TypeCompiler.Compile(schema)
+  compiled.set(schema, check)
+  // A list of 10,000 sound models costs 10 ms this way; looking for errors in it costs twenty times as much.
+  if (check.Check(value)) return
   const places = new Set<string>()
-  for (const error of Value.Errors(schema, value)) {
+  for (const error of check.Errors(value)) {
     // A property that is missing is also found to be of the wrong type.
     if (places.has(error.path)) continue
     places.add(error.path)
@@ -38,7 +45,6 @@ function * findings (schema: TSchema, value: unknown): Generator<Problem> {
 }
 
 const RULES: { [field: string]: { holds: (text: string) => boolean, reason: string } } = {
-  id: { holds: id => isPlainTarget(`/${encodeURIComponent(id)}`), reason: 'cannot stand in a path' },
   createdAt: { holds: isDate, reason: 'is no date of the calendar' }
 }
 
@@ -62,7 +68,7 @@ function isDate (text: string): boolean {
 const REASONS: { [type in ValueErrorType]?: (schema: TSchema) => string } = {
   [ValueErrorType.ObjectRequiredProperty]: () => 'is missing',
   [ValueErrorType.ObjectAdditionalProperties]: () => 'is not a known field',
-  [ValueErrorType.StringPattern]: () => FOREIGN_CHARACTERS,
+  [ValueErrorType.StringPattern]: ({ pattern }) => pattern === TIME_PATTERN ? NO_TIME : FOREIGN_CHARACTERS,
   [ValueErrorType.StringMinLength]: () => 'must not be empty',
   [ValueErrorType.StringMaxLength]: ({ maxLength }) => `must have at most ${maxLength} characters`,
   [ValueErrorType.IntegerMinimum]: ({ minimum }) => `must be ${minimum} or more`,

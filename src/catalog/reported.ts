@@ -1,11 +1,57 @@
-import { MODEL_TYPES, type CuratedModel, type Model, type ModelType } from './models.ts'
+import { readStatements } from './capabilities.ts'
+import { MAX_LENGTH, type Model } from './models.ts'
+import { kindByName, statedKind, valueAt, type Kind } from './types.ts'
 
-/** What an inference service says of one of its models. */
-export type ReportedModel = Pick<Model, 'id'> & Partial<Pick<Model, 'name' | 'description' | 'type' | 'provider' | 'contextLength'>>
+/** What an inference service says of one of its models; `type` is `other` for a kind that the catalog has no place for. */
+export type ReportedModel = Pick<Model, 'id'> & Partial<Pick<Model, 'name' | 'description' | 'provider' | 'contextLength' | 'capabilities'>> & { type?: Kind }
 
-/** A service that lists more than this is taken to be broken, and spares the event loop. */
-const MAX_MODELS = 2000
-const MAX_ID_LENGTH = 512
+/** Entries of a list that are not shown: how many, and for which reasons how many of them. */
+export interface Skipped {
+  count: number
+  reasons: Record<string, number>
+}
+
+/** A service's list, as far as it can be read. */
+export interface ReportedList {
+  models: readonly ReportedModel[]
+  skipped: Skipped
+}
+
+/** A service that lists more than this is taken to be broken. */
+export const MAX_MODELS = 10_000
+
+/** Why an entry is skipped. The first three mean that it cannot be read; the others that it is not wanted. */
+export const SKIPPED = {
+  noObject: 'not an object',
+  noId: `no id, or one that is not a text of 1 to ${MAX_LENGTH.id} characters`,
+  badId: 'an id with control characters or half a surrogate pair',
+  repeated: 'an id that the list has already',
+  other: 'a kind of model that the catalog has no place for'
+} as const
+
+/** Whether some entries could not be read, rather than that they are not wanted. */
+export function hasUnreadable ({ reasons }: Skipped): boolean {
+  return [SKIPPED.noObject, SKIPPED.noId, SKIPPED.badId].some(reason => reasons[reason] !== undefined)
+}
+
+/** Counts entries by the reason for which they are skipped. */
+export class SkipCount implements Skipped {
+  count = 0
+  readonly reasons: Record<string, number> = {}
+
+  add (reason: string, count = 1): void {
+    this.count += count
+    this.reasons[reason] = (this.reasons[reason] ?? 0) + count
+  }
+}
+
+/**
+ * What is wrong with an answer as a whole. The message completes a sentence whose
+ * subject is an address, such as "/models …".
+ */
+export class NoList extends Error {
+  override name = 'NoList'
+}
 
 /** Where servers keep the context length; the first that holds one counts. */
 const CONTEXT_LENGTHS = [
@@ -17,107 +63,101 @@ const CONTEXT_LENGTHS = [
   ['meta', 'n_ctx_train'],
   ['context_window'],
   ['max_context_length'],
-  ['max_input_tokens']
+  ['max_input_tokens'],
+  // GitHub Copilot
+  ['capabilities', 'limits', 'max_context_window_tokens']
 ]
 
-/** Other servers' words for the kinds of models; `null` are kinds that the catalog has no place for. */
-const TYPES = new Map<string, ModelType | null>([
-  ...MODEL_TYPES.map(type => [type, type] as const),
-  ['language', 'chat'],
-  ['code', 'chat'],
-  ['llm', 'chat'],
-  ['vlm', 'chat'],
-  ['audio', 'speech'],
-  ['embedding', null],
-  ['embeddings', null],
-  ['moderation', null],
-  ['rerank', null]
-])
-
 /**
- * Reads an answer to `GET /models`: a bare array, or `{data: […]}`.
- * @throws Error that says what is wrong; half a list is never read.
+ * Reads the text of an answer to `GET /models`: a bare array, or `{data: […]}`.
+ * Entry by entry and field by field: one that cannot be read is skipped or absent
+ * and takes no other with it.
+ * @throws NoList where the answer is no list, or nothing in it can be read.
  */
-export function readReported (answer: unknown): ReportedModel[] {
-  const [items, root] = Array.isArray(answer) ? [answer, ''] : [(answer as { data?: unknown } | null)?.data, '/data']
-  if (!Array.isArray(items)) throw new Error('The answer is neither an array nor an object with an array `data`.')
-  if (items.length === 0) throw new Error('The answer lists no models.')
-  if (items.length > MAX_MODELS) throw new Error(`The answer lists more than ${MAX_MODELS} models.`)
-  const seen = new Set<string>()
-  const models: ReportedModel[] = []
-  for (const [index, item] of items.entries()) {
-    const pointer = `${root}/${index}`
-    if (typeof item !== 'object' || item === null) throw new Error(`${pointer} is not an object.`)
-    const model = readItem(item, pointer)
-    if (model === undefined) continue
-    if (seen.has(model.id)) throw new Error(`${pointer}/id duplicates an id.`)
-    seen.add(model.id)
-    models.push(model)
+export function readReported (text: string): ReportedList {
+  const items = itemsOf(parse(text))
+  if (items.length === 0) throw new NoList('lists no models')
+  if (items.length > MAX_MODELS) throw new NoList(`lists more than ${MAX_MODELS} models`)
+  const models = new Map<string, ReportedModel>()
+  const skipped = new SkipCount()
+  for (const item of items) {
+    const model = readItem(item)
+    if (typeof model === 'string') skipped.add(model)
+    else if (models.has(model.id)) skipped.add(SKIPPED.repeated)
+    else models.set(model.id, model)
   }
-  if (models.length === 0) throw new Error('The answer lists no models for chat, image or speech.')
-  return models
+  if (models.size === 0) throw new NoList('lists no model that can be read')
+  const list = [...models.values()]
+  if (list.every(({ id, type = kindByName(id) }) => type === 'other')) throw new NoList('lists no models for chat, image or speech')
+  return { models: list, skipped: { count: skipped.count, reasons: skipped.reasons } }
+}
+
+function parse (text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new NoList(/^\s*</.test(text) ? 'answers with a page of HTML or XML' : 'answers with what is not JSON')
+  }
+}
+
+function itemsOf (answer: unknown): unknown[] {
+  if (Array.isArray(answer)) return answer
+  const { data, error } = (answer ?? {}) as { data?: unknown, error?: unknown }
+  if (Array.isArray(data)) return data
+  throw new NoList(error === undefined ? 'answers with neither an array nor an object with an array `data`' : 'answers with an error object')
 }
 
 type Item = Record<string, unknown>
 
-function readItem (item: Item, pointer: string): ReportedModel | undefined {
-  const id = text(item, 'id', pointer)
-  // eslint-disable-next-line no-control-regex -- what a header, a log line and PostgreSQL cannot hold
-  if (id === undefined || id.length > MAX_ID_LENGTH || /[\u0000-\u001f\u007f]/.test(id)) throw new Error(`${pointer}/id is not a model's id.`)
-  const type = TYPES.get(text(item, 'type', pointer) ?? '')
-  if (type === null) return undefined
-  const name = text(item, 'name', pointer) ?? text(item, 'display_name', pointer)
-  const description = text(item, 'description', pointer)
-  const provider = text(item, 'provider', pointer)
-  const contextLength = contextLengthOf(item, pointer)
+// eslint-disable-next-line no-control-regex -- exactly these are looked for
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
+
+/** The model of an entry, or the reason why there is none. */
+function readItem (item: unknown): ReportedModel | string {
+  if (typeof item !== 'object' || item === null || Array.isArray(item)) return SKIPPED.noObject
+  const { id } = item as Item
+  if (typeof id !== 'string' || id === '' || id.length > MAX_LENGTH.id) return SKIPPED.noId
+  if (CONTROL.test(id) || !id.isWellFormed()) return SKIPPED.badId
+  const { capabilities, ...statements } = readStatements(item as Item)
+  const type = statedKind(item as Item, statements)
+  const name = text(item as Item, ['name', 'display_name'], MAX_LENGTH.name)
+  const description = text(item as Item, ['description'], MAX_LENGTH.description)
+  const provider = text(item as Item, ['provider'], MAX_LENGTH.provider)
+  const contextLength = contextLengthOf(item as Item)
   return {
     id,
     ...(name !== undefined && { name }),
     ...(description !== undefined && { description }),
     ...(type !== undefined && { type }),
     ...(provider !== undefined && { provider }),
-    ...(contextLength !== undefined && { contextLength })
+    ...(contextLength !== undefined && { contextLength }),
+    ...(capabilities !== undefined && { capabilities })
   }
 }
 
-/** An empty text says as little as none. */
-function text (item: Item, key: string, pointer: string): string | undefined {
-  const value = item[key] ?? ''
-  if (typeof value !== 'string') throw new Error(`${pointer}/${key} is not a string.`)
-  return value === '' ? undefined : value
-}
-
-function contextLengthOf (item: Item, pointer: string): number | undefined {
-  for (const path of CONTEXT_LENGTHS) {
-    const value = path.reduce<unknown>((at, key) => (at as Item | null | undefined)?.[key], item) ?? 0
-    if (typeof value !== 'number') throw new Error(`${pointer}/${path.join('/')} is not a number.`)
-    // Some servers write 0 for what they do not know.
-    if (Number.isSafeInteger(value) && value > 0) return value
+/** A text on one line, at most so long; an empty one says as little as none. */
+function text (item: Item, keys: string[], maxLength: number): string | undefined {
+  for (const key of keys) {
+    const value = item[key]
+    if (typeof value !== 'string') continue
+    // Cut first: the rest of a text of megabytes need not be cleaned.
+    const line = cut(value, maxLength * 2).toWellFormed().replace(UNPRINTABLE, ' ').trim()
+    if (line !== '') return cut(line, maxLength).trimEnd()
   }
   return undefined
 }
 
-/**
- * What the service reports, completed: what it leaves unsaid comes from the
- * curated model of that id, then from the contract's defaults. A curated model
- * that is not active stays hidden.
- */
-export function completed (reported: readonly ReportedModel[], curated: readonly CuratedModel[]): CuratedModel[] {
-  const byId = new Map(curated.map(model => [model.id, model]))
-  return reported.map(model => {
-    const known = byId.get(model.id)
-    const type = model.type ?? known?.type ?? 'chat'
-    const provider = model.provider ?? known?.provider
-    const contextLength = model.contextLength ?? known?.contextLength
-    return {
-      id: model.id,
-      name: model.name ?? known?.name ?? model.id,
-      description: model.description ?? known?.description ?? '',
-      type,
-      ...(provider !== undefined && { provider }),
-      ...(contextLength !== undefined && { contextLength }),
-      ...(known?.createdAt !== undefined && { createdAt: known.createdAt }),
-      isActive: known?.isActive ?? true
-    }
-  })
+// eslint-disable-next-line no-control-regex -- exactly these are looked for
+const UNPRINTABLE = /\s*[\u0000-\u001f\u007f-\u009f\u2028\u2029]+\s*/g
+
+/** At most so many UTF-16 units, and no half of a surrogate pair at the end. */
+function cut (value: string, maxLength: number): string {
+  if (value.length <= maxLength) return value
+  const last = value.charCodeAt(maxLength - 1)
+  return value.slice(0, last >= 0xd800 && last <= 0xdbff ? maxLength - 1 : maxLength)
+}
+
+function contextLengthOf (item: Item): number | undefined {
+  // Some servers write 0 for what they do not know.
+  return CONTEXT_LENGTHS.map(path => valueAt(item, path)).find((value): value is number => Number.isSafeInteger(value) && (value as number) > 0)
 }

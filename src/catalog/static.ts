@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { Type, type Static } from '@sinclair/typebox'
 import { ConfigError } from '../config.ts'
 import { firstProblems, modelProblems, schemaProblems, type Problem } from './problems.ts'
@@ -73,15 +74,30 @@ export function modelsOf (file: CatalogFile): CuratedModel[] {
  * @throws ConfigError naming each place and reason.
  */
 export function staticModels (file: string | undefined): CuratedModel[] {
-  return modelsOf(file === undefined ? BUILT_IN : readCatalogFile(file)).map(model => ({ createdAt: DEFAULT_CREATED_AT, ...model }))
+  return file === undefined ? dated(modelsOf(BUILT_IN)) : modelsIn(file, () => readFileSync(file))
 }
 
-function readCatalogFile (file: string): CatalogFile {
+/**
+ * The list of a catalog file that has changed, read without holding up the event loop.
+ * @throws ConfigError naming each place and reason.
+ */
+export async function readStaticModels (file: string): Promise<CuratedModel[]> {
+  const content = await readFile(file).catch((error: Error) => error)
+  return modelsIn(file, () => {
+    if (content instanceof Error) throw content
+    return content
+  })
+}
+
+function dated (models: CuratedModel[]): CuratedModel[] {
+  return models.map(model => ({ createdAt: DEFAULT_CREATED_AT, ...model }))
+}
+
+function modelsIn (file: string, read: () => Buffer): CuratedModel[] {
   const refuse = (...reasons: string[]) => new ConfigError(reasons.map(reason => `CATALOG_FILE ${file}: ${reason}`))
   let text: string
   try {
-    // Windows editors put a byte order mark first, which JSON.parse refuses.
-    text = readFileSync(file, 'utf8').replace(/^\ufeff/, '')
+    text = textOf(read())
   } catch (error) {
     throw refuse(`cannot be read (${(error as NodeJS.ErrnoException).code})`)
   }
@@ -93,7 +109,19 @@ function readCatalogFile (file: string): CatalogFile {
   }
   const problems = catalogFileProblems(value)
   if (problems.length > 0) throw refuse(...problems.map(({ pointer, reason }) => `${pointer === '' ? 'the document' : pointer} ${reason}`))
-  return value as CatalogFile
+  return dated(modelsOf(value as CatalogFile))
+}
+
+/**
+ * UTF-8, or UTF-16 as Windows tools write it, with a byte order mark (which a
+ * TextDecoder takes away) or without: JSON begins with an ASCII character, of
+ * which UTF-16 makes a zero and another byte.
+ */
+function textOf (content: Buffer): string {
+  const [first, second] = content
+  const isLittleEndian = (first === 0xff && second === 0xfe) || (first !== 0 && second === 0)
+  const isBigEndian = (first === 0xfe && second === 0xff) || (first === 0 && second !== 0)
+  return new TextDecoder(isLittleEndian ? 'utf-16le' : isBigEndian ? 'utf-16be' : 'utf-8').decode(content)
 }
 
 /**

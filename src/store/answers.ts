@@ -42,9 +42,14 @@ export const CatalogStatusSchema = Type.Object({
   count: Type.Integer({ description: 'Active models.' }),
   age: nullable(Type.Integer({ description: 'Seconds.' })),
   lastSuccess: nullable(Type.String()),
-  lastError: nullable(Type.Object({ at: Type.String(), message: Type.String() })),
-  nextTry: nullable(Type.String({ description: 'When a failed refresh is tried again.' }))
+  lastError: nullable(Type.Object({ at: Type.String(), message: Type.String() }, { description: 'What is wrong now; null once a source that failed has answered again.' })),
+  lastFailure: nullable(Type.Object({ at: Type.String(), message: Type.String() }, { description: 'What last went wrong, whether or not it is over.' })),
+  nextTry: nullable(Type.String({ description: 'When a failed refresh is tried again.' })),
+  skipped: Type.Object({
+    count: Type.Integer(),
+    reasons: Type.Record(Type.String(), Type.Integer(), { description: 'How many of them for which reason.' })
+  }, { description: 'Entries of the inference service\'s list that are not shown.' })
 }, {
   title: 'CatalogStatus',
-  examples: [{ source: 'inference', origin: 'inference', editable: true, count: 7, age: 42, lastSuccess: '2025-05-01T00:00:00.000Z', lastError: null, nextTry: null }]
+  examples: [{ source: 'inference', origin: 'inference', editable: true, count: 7, age: 42, lastSuccess: '2025-05-01T00:00:00.000Z', lastError: null, lastFailure: null, nextTry: null, skipped: { count: 2, reasons: { 'a kind of model that the catalog has no place for': 2 } } }]
 })

@@ -62,7 +62,10 @@ export class Curation {
 
   /** @throws GatewayError where there is no such model */
   async find (id: string): Promise<AdminModel> {
-    if (this.#store === null) return knownModel((await this.list()).find(({ record }) => record.id === id), id)
+    if (this.#store === null) {
+      const model = this.#catalog.adminModel(id)
+      return knownModel(model && ofSource(model), id)
+    }
     return knownModel(this.#shown(id, await reachable(this.#store.one(id))), id)
   }
 
@@ -134,7 +137,7 @@ export class Curation {
 
   #shown (id: string, record: ModelRecord | undefined): AdminModel | undefined {
     if (!this.#rules.joined) return record && ofTable(record)
-    return overlaid(this.#catalog.adminView().find(model => model.record.id === id), record)
+    return overlaid(this.#catalog.adminModel(id), record)
   }
 
   /** All models: those of the table in its order, then those that only the service lists. */

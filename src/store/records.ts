@@ -79,6 +79,17 @@ export function isoDate (value: Date | string): string {
   return Number.isNaN(date.getTime()) ? DEFAULT_CREATED_AT : date.toISOString()
 }
 
+const curatedModels = new WeakMap<ModelRecord, CuratedModel>()
+
+/** What the catalog reads of a record; of the same record the same object. */
+export function curatedModel (record: ModelRecord): CuratedModel {
+  const known = curatedModels.get(record)
+  if (known !== undefined) return known
+  const { updatedAt, ...model } = record
+  curatedModels.set(record, model)
+  return model
+}
+
 /** A record at its place → the row. */
 export function rowOf ({ record, position }: PlacedRecord): ModelRow {
   return {

@@ -1,17 +1,6 @@
+import type { FieldSource, SourcedModel } from '../catalog/joined.ts'
 import { CURATED_FIELDS, type CuratedField, type CuratedModel } from '../catalog/models.ts'
 import type { ModelRecord } from './records.ts'
-
-/** Where a field of a model comes from: an admin, the inference service, the static list, or a rule of the gateway. */
-export type FieldSource = 'curated' | 'service' | 'static' | 'default'
-type Sources = { [field in CuratedField | 'createdAt']?: FieldSource }
-
-/** A model that an inference service lists, or that is curated, joined from both as of the last reading. */
-export interface JoinedModel {
-  record: CuratedModel
-  sources: Sources
-  /** Whether the service lists it. */
-  listed: boolean
-}
 
 /** A model as the admin API shows it. */
 export interface AdminModel {
@@ -20,7 +9,7 @@ export interface AdminModel {
   /** What the table holds of it; absent where there is no row. */
   known?: ModelRecord | undefined
   /** Where each field comes from; absent where all of them come from one place. */
-  sources?: Sources
+  sources?: SourcedModel['sources']
   /** Whether the source of the catalog lists the model. Clients are not shown one that it does not list. */
   listed: boolean
 }
@@ -31,7 +20,7 @@ export function ofTable (known: ModelRecord): AdminModel {
 }
 
 /** A model of a source that cannot be edited. */
-export function ofSource ({ record, sources, listed }: JoinedModel): AdminModel {
+export function ofSource ({ record, sources, listed }: SourcedModel): AdminModel {
   return { record: dated(record), sources, listed }
 }
 
@@ -39,11 +28,11 @@ export function ofSource ({ record, sources, listed }: JoinedModel): AdminModel 
  * A joined model with what the table holds of it now, which may be newer: a field
  * that an admin set is the table's, any other is what the join says of it.
  */
-export function overlaid (joined: JoinedModel | undefined, known: ModelRecord | undefined): AdminModel | undefined {
+export function overlaid (joined: SourcedModel | undefined, known: ModelRecord | undefined): AdminModel | undefined {
   if (joined === undefined) return known && { ...ofTable(known), sources: Object.fromEntries(fieldsOf(known).map(field => [field, sourceOf(known, field)])), listed: false }
   if (known === undefined && !joined.listed) return undefined
   const record: Record<string, unknown> = { id: joined.record.id }
-  const sources: Sources = {}
+  const sources: SourcedModel['sources'] = {}
   for (const field of CURATED_FIELDS) {
     const isTables = known !== undefined && (isSet(known, field) || joined.sources[field] === 'curated')
     const value = isTables ? known[field] : joined.sources[field] === 'curated' ? undefined : joined.record[field]

@@ -8,7 +8,7 @@ import catalog from '../../plugins/catalog.ts'
 import { loadConfig } from '../../src/config.ts'
 
 const config = loadConfig(process.env)
-const app = Fastify()
+const app = Fastify({ pluginTimeout: 0 })
 await app.register(catalog, { config })
 await app.register(admin, { keys: config.ADMIN_API_KEY })
 const url = await app.listen({ port: 0, host: '127.0.0.1' })

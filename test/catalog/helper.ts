@@ -26,7 +26,7 @@ export function tempFile (t: Test, content: string): string {
 /** A server with the catalog and its administration alone; `log` collects its warnings and errors. */
 export async function buildApp (t: Test, environment: Record<string, string> = {}): Promise<{ app: FastifyInstance, log: string[] }> {
   const log: string[] = []
-  const app = Fastify({ ...errorOptions(new RequestLog({ write: () => {} }, 'silent')), logger: { level: 'warn', stream: { write: (line: string) => { log.push(JSON.parse(line).msg) } } } })
+  const app = Fastify({ pluginTimeout: 0, ...errorOptions(new RequestLog({ write: () => {} }, 'silent')), logger: { level: 'warn', stream: { write: (line: string) => { log.push(JSON.parse(line).msg) } } } })
   await app.register(errors)
   const config = loadConfig({ CATALOG_SNAPSHOT_FILE: join(tempDir(t), 'snapshot.json'), ...environment })
   await app.register(catalog, { config })

@@ -31,7 +31,7 @@ for (const [name, identity, file, reason] of [
     const models = new InferenceModels(loadConfig({ INFERENCE_SERVICE_URL: url, INFERENCE_API_KEY: 'secret' }), { ca: file === undefined ? undefined : trustedAuthorities(file) })
     t.teardown(async () => await models.close())
     const load = models.load(new AbortController().signal)
-    if (reason === undefined) t.same(await load, [{ id: 'm' }])
+    if (reason === undefined) t.same((await load).models, [{ id: 'm' }])
     else await t.rejects(load, new Error(`The inference service cannot be used (${reason}).`))
     t.equal(keys, reason === undefined ? 1 : 0)
   })

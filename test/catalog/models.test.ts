@@ -76,9 +76,24 @@ t.test('OpenAI\'s shapes', async t => {
   t.same(Object.keys(json), ['object', 'data'])
   t.equal(json.object, 'list')
   t.same(json.data.map((model: { id: string }) => model.id), [...SEED.chat, ...SEED.image].map(model => model.id))
-  t.same(json.data[1], { id: 'gemini-1.5-pro', object: 'model', created: 1746057600, owned_by: 'model-gateway', name: 'Gemini 1.5 Pro', description: 'Advanced reasoning and long context', context_length: 2097152, max_model_len: 2097152 })
-  t.same(json.data[3], { id: 'sdxl', object: 'model', created: 1746057600, owned_by: 'StabilityAI', name: 'Stable Diffusion XL', description: 'High-quality image generation' })
+  t.same(json.data[1], { id: 'gemini-1.5-pro', object: 'model', created: 1746057600, owned_by: 'model-gateway', name: 'Gemini 1.5 Pro', description: 'Advanced reasoning and long context', type: 'chat', context_length: 2097152, max_model_len: 2097152 })
+  t.same(json.data[3], { id: 'sdxl', object: 'model', created: 1746057600, owned_by: 'StabilityAI', name: 'Stable Diffusion XL', description: 'High-quality image generation', type: 'image' })
   t.same((await get(`${url}/openai/v1/models/sdxl`)).json, json.data[3])
+})
+
+t.test('capabilities: in the full record and in OpenAI\'s shape, also in OpenRouter\'s words; never in the list', async t => {
+  const capabilities = { input: ['text', 'image'], output: ['text'], tools: true, reasoning: false }
+  const models = [{ id: 'sees', name: 'Sees', description: '', capabilities }, { id: 'calls', name: 'Calls', description: '', capabilities: { structuredOutput: true } }, { id: 'plain', name: 'Plain', description: '' }]
+  const { url } = await startApp(t, { CATALOG_FILE: tempFile(t, JSON.stringify({ chat: models })) })
+  t.same((await get(`${url}/v1/models`)).json.map((model: object) => Object.keys(model)), models.map(() => ['id', 'name', 'description', 'contextLength']))
+  t.same((await get(`${url}/v1/models/sees`)).json.capabilities, capabilities)
+  t.notOk('capabilities' in (await get(`${url}/v1/models/plain`)).json)
+  const [sees, calls, plain] = (await get(`${url}/openai/v1/models`)).json.data
+  t.match(sees, { type: 'chat', capabilities, architecture: { input_modalities: ['text', 'image'], output_modalities: ['text'] }, supported_parameters: ['tools'] })
+  t.match(calls, { capabilities: { structuredOutput: true }, supported_parameters: ['structured_outputs'] })
+  t.notOk('architecture' in calls)
+  t.same(Object.keys(plain), ['id', 'object', 'created', 'owned_by', 'name', 'description', 'type', 'context_length', 'max_model_len'])
+  t.same((await get(`${url}/openai/v1/models/sees`)).json, sees)
 })
 
 t.test('speech models come last, in the shape of image models; inactive ones not at all', async t => {

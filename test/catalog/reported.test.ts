@@ -1,65 +1,79 @@
-// What inference servers say of their models, each in its own words, and what
-// becomes of it with curated data on top.
+// What inference servers say of their models, each in its own words: entries and
+// fields are read one by one, and what cannot be read takes nothing else with it.
+import { Value } from '@sinclair/typebox/value'
 import t from 'tap'
-import { activeModels, type CuratedModel } from '../../src/catalog/models.ts'
-import { completed, readReported } from '../../src/catalog/reported.ts'
-import { FIXTURES, fixture } from '../fixtures/inference/index.ts'
+import { CapabilitiesSchema, MAX_LENGTH } from '../../src/catalog/models.ts'
+import { hasUnreadable, NoList, readReported, SKIPPED } from '../../src/catalog/reported.ts'
+import { fixture, FIXTURES, INFINITY } from '../fixtures/inference/index.ts'
+
+const read = (answer: unknown) => readReported(JSON.stringify(answer))
 
 for (const [server, { file, expected }] of Object.entries(FIXTURES)) {
   t.test(server, async t => {
-    t.same(readReported(JSON.parse(fixture(file))), expected)
+    const { models, skipped } = readReported(fixture(file))
+    t.same(models, expected)
+    t.same(skipped, { count: 0, reasons: {} })
+    for (const { capabilities } of models) t.ok(capabilities === undefined || Value.Check(CapabilitiesSchema, capabilities))
   })
 }
 
-const model = (more: object) => ({ data: [{ id: 'good' }, { id: 'm', ...more }] })
-const lies: Array<[name: string, answer: unknown, reason: string]> = [
-  ['an error in 200', { error: { message: 'no' } }, 'The answer is neither an array nor an object with an array `data`.'],
-  ['null', null, 'The answer is neither an array nor an object with an array `data`.'],
-  ['a string', 'models', 'The answer is neither an array nor an object with an array `data`.'],
-  ['data of the wrong type', { data: { id: 'm' } }, 'The answer is neither an array nor an object with an array `data`.'],
-  ['an empty list', { data: [] }, 'The answer lists no models.'],
-  ['an empty array', [], 'The answer lists no models.'],
-  ['only embeddings', [{ id: 'e', type: 'embedding' }], 'The answer lists no models for chat, image or speech.'],
-  ['too many', Array.from({ length: 2001 }, (_, id) => ({ id: String(id) })), 'The answer lists more than 2000 models.'],
-  ['a model that is null', [null], '/0 is not an object.'],
-  ['a model that is a string', { data: ['m'] }, '/data/0 is not an object.'],
-  ['no id', { data: [{ name: 'x' }] }, '/data/0/id is not a model\'s id.'],
-  ['an id with a line break', { data: [{ id: 'a\r\nb' }] }, '/data/0/id is not a model\'s id.'],
-  ['an endless id', { data: [{ id: 'x'.repeat(1000) }] }, '/data/0/id is not a model\'s id.'],
-  ['a number as id', { data: [{ id: 5 }] }, '/data/0/id is not a string.'],
-  ['duplicate ids', { data: [{ id: 'a' }, { id: 'b' }, { id: 'a' }] }, '/data/2/id duplicates an id.'],
-  ['a name of the wrong type', model({ name: {} }), '/data/1/name is not a string.'],
-  ['a description of the wrong type', model({ description: ['x'] }), '/data/1/description is not a string.'],
-  ['a type of the wrong type', model({ type: 1 }), '/data/1/type is not a string.'],
-  ['a length of the wrong type', model({ context_length: '4096' }), '/data/1/context_length is not a number.'],
-  ['a length of the wrong type, deeper', model({ meta: { n_ctx: [] } }), '/data/1/meta/n_ctx is not a number.']
+const noLists: Array<[name: string, text: string, reason: string]> = [
+  ['an error in 200', '{"error":{"message":"no"}}', 'answers with an error object'],
+  ['another object', '{"models":[{"id":"m"}]}', 'answers with neither an array nor an object with an array `data`'],
+  ['null', 'null', 'answers with neither an array nor an object with an array `data`'],
+  ['a string', '"models"', 'answers with neither an array nor an object with an array `data`'],
+  ['data of the wrong type', '{"data":{"id":"m"}}', 'answers with neither an array nor an object with an array `data`'],
+  ['HTML', '\n<!doctype html><title>x</title>', 'answers with a page of HTML or XML'],
+  ['nothing', '', 'answers with what is not JSON'],
+  ['an empty list', '{"data":[]}', 'lists no models'],
+  ['an empty array', '[]', 'lists no models'],
+  ['nothing but what cannot be read', '[null,5,"m",[],{},{"id":7}]', 'lists no model that can be read'],
+  ['only kinds without a place, as stated', fixture(INFINITY), 'lists no models for chat, image or speech'],
+  ['only kinds without a place, by name', '[{"id":"text-embedding-3-small"}]', 'lists no models for chat, image or speech'],
+  ['too many', JSON.stringify(Array.from({ length: 10_001 }, (_, id) => ({ id: String(id) }))), 'lists more than 10000 models']
 ]
-for (const [name, answer, reason] of lies) {
-  t.test(`a lie: ${name}`, async t => {
-    t.throws(() => readReported(answer), new Error(reason))
+for (const [name, text, reason] of noLists) {
+  t.test(`no list: ${name}`, async t => {
+    t.throws(() => readReported(text), new NoList(reason))
   })
 }
 
-t.test('lengths that mean nothing are as good as none', async t => {
-  for (const length of [0, -1, 1.5, 1e300, null]) t.same(readReported([{ id: 'm', context_length: length }]), [{ id: 'm' }])
-  t.same(readReported([{ id: 'm', contextLength: 5, context_length: 7 }]), [{ id: 'm', contextLength: 5 }])
-  t.same(readReported([{ id: '__proto__' }, { id: 'constructor' }]), [{ id: '__proto__' }, { id: 'constructor' }])
+t.test('10,000 models are not too many', async t => {
+  t.equal(read(Array.from({ length: 10_000 }, (_, id) => ({ id: String(id) }))).models.length, 10_000)
 })
 
-t.test('what the service leaves unsaid is curated, then the contract\'s default', async t => {
-  const curated: CuratedModel[] = [
-    { id: 'pic', name: 'Picture', description: 'Paints', type: 'image', provider: 'P', createdAt: '2020-01-01T00:00:00.000Z', isActive: true },
-    { id: 'off', name: 'Off', description: '', type: 'chat', isActive: false },
-    { id: 'elsewhere', name: 'Elsewhere', description: '', type: 'chat', isActive: true }
+t.test('an entry that cannot be read is skipped and counted', async t => {
+  const { models, skipped } = read({ data: [
+    null, 'm', 5, ['x'], { name: 'no id' }, { id: 5 }, { id: '' }, { id: 'x'.repeat(MAX_LENGTH.id + 1) },
+    { id: 'a\r\nb' }, { id: 'a\u0085b' }, { id: 'half\ud800' }, { id: 'good', name: 'First' }, { id: 'good', name: 'Second' }, { id: 'x'.repeat(MAX_LENGTH.id) }
+  ] })
+  t.same(models, [{ id: 'good', name: 'First' }, { id: 'x'.repeat(100) }])
+  t.same(skipped, { count: 12, reasons: { [SKIPPED.noObject]: 4, [SKIPPED.noId]: 4, [SKIPPED.badId]: 3, [SKIPPED.repeated]: 1 } })
+  t.ok(hasUnreadable(skipped))
+  t.notOk(hasUnreadable(read([{ id: 'a' }, { id: 'a' }]).skipped), 'a model that is listed twice can be read')
+})
+
+t.test('a field of the wrong type is absent', async t => {
+  const wrong: object[] = [
+    { name: {} }, { name: 5 }, { description: ['x'] }, { type: 1 }, { type: {} }, { type: ['no such word', 7] }, { provider: true },
+    { context_length: '4096' }, { meta: { n_ctx: [] } }, { meta: 5 }, { meta: [1] }, { max_model_len: -1 }, { contextLength: 1.5 }, { contextLength: 1e300 }, { contextLength: 0 }, { contextLength: null },
+    { architecture: 'x' }, { architecture: { input_modalities: 'text', output_modalities: {} } }, { architecture: { modality: 7 } }, { input_modalities: [] }, { input_modalities: ['<b>', 7, null] },
+    { capabilities: 'chat' }, { capabilities: 7 }, { capabilities: [[], 7] }, { capabilities: { vision: 'yes' } }, { supported_parameters: { tools: true } }, { supported_parameters: 'tools' }
   ]
-  t.same(activeModels(completed([
-    { id: 'pic', name: 'Its own name' },
-    { id: 'unknown' },
-    { id: 'off', name: 'On!' },
-    { id: 'voice', type: 'speech' }
-  ], curated)), [
-    { id: 'unknown', name: 'unknown', description: '', type: 'chat', contextLength: 1048576 },
-    { id: 'pic', name: 'Its own name', description: 'Paints', type: 'image', provider: 'P', createdAt: '2020-01-01T00:00:00.000Z' },
-    { id: 'voice', name: 'voice', description: '', type: 'speech' }
-  ])
+  for (const fields of wrong) t.same(read([{ id: 'm', ...fields }]).models, [{ id: 'm' }], JSON.stringify(fields))
+  t.same(read([{ id: 'm', name: 7, display_name: 'M', contextLength: '5', context_length: 7 }]).models, [{ id: 'm', name: 'M', contextLength: 7 }], 'and the next place counts')
+  t.same(read([{ id: '__proto__' }, { id: 'constructor' }]).models, [{ id: '__proto__' }, { id: 'constructor' }])
+})
+
+t.test('names and descriptions are one line of readable characters, cut where they are too long', async t => {
+  const [model] = read([{ id: 'm', name: ' a\r\n b\u0000\u009fc\ud800 ', description: `${'x'.repeat(9_999)}😀 and more`, provider: 'p'.repeat(200) }]).models
+  t.same(model?.name, 'a b c\ufffd')
+  t.equal(model?.description, 'x'.repeat(9_999), 'not in the middle of a character')
+  t.equal(model?.provider?.length, 100)
+  t.same(read([{ id: 'm', name: '\n\t', description: '' }]).models, [{ id: 'm' }], 'nothing is left of it')
+})
+
+t.test('ids may be paths of any system', async t => {
+  const ids = ['/root/models/x', '../models/x.gguf', './x', 'C:\\models\\x.gguf', 'org%2Fx', '..', 'a//b']
+  t.same(read(ids.map(id => ({ id }))).models, ids.map(id => ({ id })))
 })

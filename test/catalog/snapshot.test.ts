@@ -1,6 +1,8 @@
 // What is kept over a restart: all that the list showed, and each list for itself.
-import { readFileSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { SnapshotFile } from '../../src/catalog/snapshot.ts'
 import { byHand } from '../store/engines.ts'
@@ -42,4 +44,63 @@ t.test('a list that cannot be used does not take the other with it', async t => 
     t.same(snapshot, { format: 1, ...expected }, readFileSync(file, 'utf8'))
     t.equal(troubles.length, Object.keys(content as object).length - Object.keys(expected as object).length)
   }
+})
+
+const kept = (origin: string, ...ids: string[]) => ({ format: 1 as const, reported: { origin, loadedAt: Date.now(), value: ids.map(id => ({ id })) } })
+
+t.test('a write that failed is tried again soon, with what is newest', async t => {
+  const file = join(tempDir(t), 'snapshot.json')
+  const troubles: unknown[] = []
+  const snapshots = new SnapshotFile(file, error => troubles.push(error), { reported: 'a' })
+  // A folder at the place of the draft: it cannot be written.
+  mkdirSync(`${file}.${process.pid}`)
+  snapshots.keep(kept('a', 'old'))
+  while (troubles.length === 0) await delay(5)
+  snapshots.keep(kept('a', 'new'))
+  while (troubles.length === 1) await delay(5)
+  rmdirSync(`${file}.${process.pid}`)
+  while (!existsSync(file)) await delay(10)
+  t.same((await readBack(file)).snapshot.reported?.value, [{ id: 'new' }])
+  t.same(readdirSync(join(file, '..')), ['snapshot.json'])
+  await snapshots.close()
+})
+
+t.test('two gateways in one folder keep both their lists', async t => {
+  const file = join(tempDir(t), 'snapshot.json')
+  const gateway = (origin: string) => new SnapshotFile(file, error => t.fail(String(error)), { reported: origin })
+  const [a, b] = [gateway('a'), gateway('b')]
+  for (let round = 0; round < 5; round++) {
+    a.keep(kept('a', `a${round}`))
+    await a.close()
+    b.keep(kept('b', `b${round}`))
+    await b.close()
+  }
+  t.same((await gateway('a').read()).reported?.value, [{ id: 'a4' }])
+  t.same((await gateway('b').read()).reported?.value, [{ id: 'b4' }])
+  t.match(readdirSync(join(file, '..')), ['snapshot.json', /^snapshot\.[0-9a-f]{8}\.json$/].toReversed())
+})
+
+t.test('drafts of dead processes go at the start; those of living ones stay', async t => {
+  const dir = tempDir(t)
+  const file = join(dir, 'snapshot.json')
+  const { pid: dead } = spawnSync(process.execPath, ['--version'])
+  const names = [`snapshot.json.${dead}`, `snapshot.json.${process.pid}`, `snapshot.json.${process.ppid}`, 'snapshot.json.1', 'snapshot.json.bak', 'snapshot.json.0', `other.json.${dead}`]
+  for (const name of names) writeFileSync(join(dir, name), 'half a snap')
+  const yesterday = Date.now() / 1000 - 24 * 3600
+  utimesSync(join(dir, 'snapshot.json.1'), yesterday, yesterday)
+  await new SnapshotFile(file, error => t.fail(String(error))).read()
+  t.same(readdirSync(dir).toSorted(), [`snapshot.json.${process.ppid}`, 'snapshot.json.bak', 'snapshot.json.0', `other.json.${dead}`].toSorted())
+})
+
+t.test('long lists are written whole', async t => {
+  const file = join(tempDir(t), 'snapshot.json')
+  const snapshots = new SnapshotFile(file, error => t.fail(String(error)), { reported: 'a', curated: 'c' })
+  const ids = Array.from({ length: 1001 }, (_, index) => `model "${index}"`)
+  const curated = { origin: 'c', loadedAt: 5, value: ids.map(id => ({ id, name: id, description: '', type: 'chat' as const, isActive: true })) }
+  snapshots.keep({ ...kept('a', ...ids), curated })
+  await snapshots.close()
+  const { snapshot, troubles } = await readBack(file)
+  t.same(troubles, [])
+  t.same(snapshot.curated, curated)
+  t.same(snapshot.reported?.value, ids.map(id => ({ id })))
 })

@@ -1,6 +1,7 @@
 // A catalog file that is wrong stops the start and says where and why.
+import { writeFileSync } from 'node:fs'
 import t from 'tap'
-import { catalogFileProblems, staticModels } from '../../src/catalog/static.ts'
+import { catalogFileProblems, readStaticModels, staticModels } from '../../src/catalog/static.ts'
 import { ConfigError } from '../../src/config.ts'
 import { buildApp, tempDir, tempFile } from './helper.ts'
 
@@ -21,7 +22,7 @@ const cases: Array<[name: string, content: string, problems: string[]]> = [
   ['a control character', JSON.stringify({ image: [{ ...good, id: 'a\r\nb' }] }), ['/image/0/id has characters that cannot stand there']],
   ['a long id', JSON.stringify({ image: [{ ...good, id: 'x'.repeat(101) }] }), ['/image/0/id must have at most 100 characters']],
   ['a misspelt field', JSON.stringify({ image: [{ ...good, contextlength: 1 }] }), ['/image/0/contextlength is not a known field']],
-  ['ids that no path can name', JSON.stringify({ chat: ['a//b', '/a', 'a/../b', 'a/.', '..', '.', 'a\\b', 'x%41y', '50%', '.a'].map(id => ({ ...good, id })) }), [0, 1, 2, 3, 4, 5, 6, 7].map(index => `/chat/${index}/id cannot stand in a path`)],
+  ['a date without a time', JSON.stringify({ chat: [{ ...good, createdAt: '2025-05-01' }] }), ['/chat/0/createdAt must be a time in UTC with milliseconds, such as 2025-05-01T00:00:00.000Z']],
   ['half a surrogate pair', JSON.stringify({ chat: [{ ...good, id: 'a\ud800', name: '\udc00', provider: '😀' }], image: [{ ...good, description: '\ud83d \ude00' }] }), ['/chat/0/id', '/chat/0/name', '/image/0/description'].map(place => `${place} has characters that cannot stand there`)],
   ['dates of no calendar', JSON.stringify({ chat: ['2025-99-99T99:99:99.999Z', '2025-06-31T00:00:00.000Z', '2025-06-30T24:00:00.000Z', '0000-01-01T00:00:00.000Z', '0001-01-01T00:00:00.000Z'].map((createdAt, index) => ({ ...good, id: `m${index}`, createdAt })) }), [0, 1, 2, 3].map(index => `/chat/${index}/createdAt is no date of the calendar`)],
   ['duplicate ids', JSON.stringify({ chat: [good, { ...good, id: 'b' }], image: [good], speech: [{ ...good, id: 'b' }] }), ['/image/0/id duplicates the id "a" of /chat/0/id', '/speech/0/id duplicates the id "b" of /chat/1/id']]
@@ -64,6 +65,28 @@ t.test('a wrong file stops the start', async t => {
 
 t.test('a byte order mark is no error', async t => {
   t.same(staticModels(tempFile(t, '\ufeff{"chat":[]}')), [])
+})
+
+t.test('UTF-16, as Windows tools write it, is read', async t => {
+  const content = JSON.stringify({ chat: [{ ...good, name: 'Ä 😀' }] })
+  const little = Buffer.from(content, 'utf16le')
+  const texts = { 'little-endian': little, 'big-endian': Buffer.from(little).swap16(), 'little-endian with a mark': Buffer.from(`\ufeff${content}`, 'utf16le'), 'big-endian with a mark': Buffer.from(`\ufeff${content}`, 'utf16le').swap16() }
+  for (const [name, bytes] of Object.entries(texts)) {
+    const file = tempFile(t, '')
+    writeFileSync(file, bytes)
+    t.match(staticModels(file), [{ id: 'a', name: 'Ä 😀' }], name)
+    t.same(await readStaticModels(file), staticModels(file))
+  }
+  const file = tempFile(t, '')
+  writeFileSync(file, Buffer.from('{"chat":\n[}', 'utf16le'))
+  t.throws(() => staticModels(file), /is not JSON: line 2, column 2$/)
+})
+
+t.test('ids may be paths of any system, and models may state what they can do', async t => {
+  const capabilities = { input: ['text', 'image'], output: ['text'], tools: true, reasoning: false, structuredOutput: true }
+  const models = ['a//b', '/a', 'a/../b', '..', 'C:\\a\\b', 'x%41y', '50%'].map(id => ({ ...good, id, capabilities }))
+  t.same(staticModels(tempFile(t, JSON.stringify({ chat: models }))).map(({ id, capabilities }) => ({ id, capabilities })), models.map(({ id }) => ({ id, capabilities })))
+  t.throws(() => staticModels(tempFile(t, JSON.stringify({ chat: [{ ...good, capabilities: { input: [], vision: true } }] }))), /\/chat\/0\/capabilities/)
 })
 
 t.test('defaults: active, and made on a fixed day', async t => {

@@ -1,0 +1,162 @@
+import { isDeepStrictEqual } from 'node:util'
+import { CURATED_FIELDS, curatedFields, DEFAULT_CONTEXT_LENGTH, MODEL_TYPES, publicModel, type CuratedModel, type Model, type ModelType } from './models.ts'
+import type { ReportedModel } from './reported.ts'
+import type { Steps } from './slices.ts'
+import { kindByName, type Kind } from './types.ts'
+
+/** Where a field of a model comes from: an admin, the inference service, the static list, or a rule of the gateway. */
+export type FieldSource = 'curated' | 'service' | 'static' | 'default'
+
+/** A model with where each of its fields comes from. */
+export interface SourcedModel {
+  record: CuratedModel
+  sources: Partial<Record<Exclude<keyof CuratedModel, 'id' | 'set'>, FieldSource>>
+  /** Whether the source of the catalog lists the model; one that is only curated is not shown to clients. */
+  listed: boolean
+}
+
+/** What the models of the catalog are made of. */
+export interface Inputs {
+  /** What the inference service lists; nothing where it is not the source, or has not answered yet. */
+  reported: readonly ReportedModel[] | undefined
+  /** The models of the database, where there is one. */
+  database: readonly CuratedModel[] | undefined
+  /** The static list. */
+  fixed: readonly CuratedModel[]
+}
+
+/** The models that inputs make. */
+export interface Joined {
+  /** Every model of the source, those that are not active too. */
+  all: readonly CuratedModel[]
+  /** What clients are shown, chat models first, then image, then speech. */
+  active: readonly Model[]
+  /** How many models are of a kind that the catalog has no place for. */
+  leftOut: number
+}
+
+type Layer = Partial<Omit<CuratedModel, 'type'>> & { type?: Kind }
+
+/**
+ * What is known of a model, the strongest first: what an admin set, what the
+ * service reports, what else the database holds, the static list.
+ */
+function layersOf (reported: ReportedModel | undefined, curated: CuratedModel | undefined, fixed: CuratedModel | undefined): Array<[FieldSource, Layer]> {
+  const layers: Array<[FieldSource, Layer]> = []
+  if (curated !== undefined) layers.push(['curated', curatedFields(curated)])
+  if (reported !== undefined) layers.push(['service', reported])
+  // A record that was not set by an admin was made from a static list.
+  if (curated !== undefined) layers.push(['static', curated])
+  if (fixed !== undefined) layers.push(['static', fixed])
+  return layers
+}
+
+/** The fields of a model that nobody states. */
+function defaultsOf (id: string): Layer {
+  return { name: id, description: '', type: kindByName(id) ?? 'chat', isActive: true }
+}
+
+// `isActive` is no matter of the layers: a model that the database hides stays hidden whoever set that.
+const FIELDS = CURATED_FIELDS.filter(field => field !== 'isActive')
+
+type AnyModel = Omit<CuratedModel, 'type'> & { type: Kind }
+
+function hasPlace (model: AnyModel): model is CuratedModel {
+  return model.type !== 'other'
+}
+
+function join (id: string, layers: Array<[FieldSource, Layer]>): { model: AnyModel, sources: SourcedModel['sources'] } {
+  const model: Record<string, unknown> = { id }
+  const sources: SourcedModel['sources'] = {}
+  const take = (field: Exclude<keyof CuratedModel, 'id' | 'set'>) => {
+    for (const [source, layer] of layers) {
+      if (layer[field] === undefined) continue
+      model[field] = layer[field]
+      sources[field] = source
+      return
+    }
+  }
+  for (const field of FIELDS) take(field)
+  take('createdAt')
+  take('isActive')
+  for (const [field, value] of Object.entries(defaultsOf(id))) {
+    if (model[field] !== undefined) continue
+    model[field] = value
+    sources[field as keyof typeof sources] = 'default'
+  }
+  return { model: model as unknown as AnyModel, sources }
+}
+
+/** How many models are worked on between two places where the work may pause. */
+const AT_A_TIME = 50
+
+/** The models that the inputs make. Models that are as before are the same objects as in `before`. */
+export function * joinedModels ({ reported, database, fixed }: Inputs, before: ReadonlyMap<string, Model>): Steps<Joined> {
+  let all: readonly CuratedModel[] = database ?? fixed
+  let leftOut = 0
+  if (reported !== undefined) {
+    const [curatedById, fixedById] = [byId(database ?? []), byId(fixed)]
+    const models: CuratedModel[] = []
+    for (const [index, { id }] of reported.entries()) {
+      const { model } = join(id, layersOf(reported[index], curatedById.get(id), fixedById.get(id)))
+      if (hasPlace(model)) models.push(model)
+      else leftOut++
+      if (index % AT_A_TIME === 0) yield
+    }
+    all = inOrder(models, database)
+  }
+  const active: Record<ModelType, Model[]> = { chat: [], image: [], speech: [] }
+  for (const [index, model] of all.entries()) {
+    if (index % AT_A_TIME === 0) yield
+    if (!model.isActive) continue
+    const shown = publicModel(model)
+    const known = before.get(shown.id)
+    active[shown.type].push(known !== undefined && isDeepStrictEqual(known, shown) ? known : shown)
+  }
+  return { all, active: MODEL_TYPES.flatMap(type => active[type]), leftOut }
+}
+
+/** Every model of the source and every curated one, with where each field comes from. */
+export function sourcedModels ({ reported, database, fixed }: Inputs): SourcedModel[] {
+  const [curatedById, fixedById] = [byId(database ?? []), byId(fixed)]
+  const sourced = (id: string, layers: Array<[FieldSource, Layer]>, listed: boolean): SourcedModel[] => {
+    const { model, sources } = join(id, layers)
+    if (!hasPlace(model)) return []
+    if (model.type === 'chat' && model.contextLength === undefined) {
+      model.contextLength = DEFAULT_CONTEXT_LENGTH
+      sources.contextLength = 'default'
+    }
+    return [{ record: model, sources, listed }]
+  }
+  if (reported === undefined) return (database ?? fixed).flatMap(({ id }) => sourced(id, layersOf(undefined, curatedById.get(id), database === undefined ? fixedById.get(id) : undefined), true))
+  const models = reported.flatMap(model => sourced(model.id, layersOf(model, curatedById.get(model.id), fixedById.get(model.id)), true))
+  const listed = new Set(reported.map(({ id }) => id))
+  const unlisted = (database ?? []).filter(({ id }) => !listed.has(id)).flatMap(({ id }) => sourced(id, layersOf(undefined, curatedById.get(id), undefined), false))
+  const rank = rankOf(database)
+  return [...models, ...unlisted].toSorted((a, b) => rank(a.record.id) - rank(b.record.id))
+}
+
+/** Whether two lists say the same. */
+export function * sameLists (a: readonly object[], b: readonly object[]): Steps<boolean> {
+  if (a.length !== b.length) return false
+  for (const [index, item] of a.entries()) {
+    if (!isDeepStrictEqual(item, b[index])) return false
+    if (index % AT_A_TIME === 0) yield
+  }
+  return true
+}
+
+/** The service's order, except that an admin's order comes first where there is one. */
+function inOrder (models: CuratedModel[], database: readonly CuratedModel[] | undefined): CuratedModel[] {
+  const rank = rankOf(database)
+  return database === undefined ? models : models.toSorted((a, b) => rank(a.id) - rank(b.id))
+}
+
+function rankOf (database: readonly CuratedModel[] | undefined): (id: string) => number {
+  const ranks = new Map((database ?? []).map(({ id }, index) => [id, index]))
+  return id => ranks.get(id) ?? ranks.size
+}
+
+function byId (models: readonly CuratedModel[]): ReadonlyMap<string, CuratedModel> {
+  return new Map(models.map(model => [model.id, model]))
+}

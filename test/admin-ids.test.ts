@@ -1,0 +1,76 @@
+// Any id that a service may list can be managed: one that looks like a path or
+// like an address of the admin API is percent-encoded by the client, and nothing
+// on the way reads it in another way. The actions on the whole catalog are at
+// paths that no id can take.
+import Fastify from 'fastify'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import admin from '../plugins/admin.ts'
+import catalog from '../plugins/catalog.ts'
+import { loadConfig } from '../src/config.ts'
+import { startApp, tempDir } from './catalog/helper.ts'
+
+const KEY = 'the-admin-key-of-a-test'
+
+function client (url: string) {
+  return async (method: string, path: string, body?: unknown) => {
+    const response = await fetch(url + path, {
+      method,
+      headers: { authorization: `Bearer ${KEY}`, ...(body !== undefined && { 'content-type': 'application/json' }) },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+      redirect: 'manual'
+    })
+    const text = await response.text()
+    return { status: response.status, location: response.headers.get('location'), json: text === '' ? undefined : JSON.parse(text) }
+  }
+}
+
+const settings = (t: Test) => ({ CATALOG_SOURCE: 'database', DATABASE_URL: `sqlite:${join(tempDir(t), 'catalog.db')}`, ADMIN_API_KEY: KEY, CATALOG_SNAPSHOT_FILE: join(tempDir(t), 'snapshot.json') })
+
+/** Creates, reads, patches, orders, exports, imports and deletes a model of that id. */
+async function manage (t: Test, call: ReturnType<typeof client>, id: string): Promise<void> {
+  const path = `/admin/models/${encodeURIComponent(id)}`
+  t.match(await call('POST', '/admin/models', { id, name: 'N', type: 'chat' }), { status: 201, location: path, json: { id } }, id)
+  t.match(await call('GET', path), { status: 200, json: { id, name: 'N' } })
+  t.match(await call('PATCH', path, { name: 'P' }), { status: 200, json: { id, name: 'P' } })
+  t.match(await call('PUT', path, { name: 'R', type: 'chat' }), { status: 200, json: { id, name: 'R' } })
+  t.equal((await call('PUT', '/admin/catalog/order', [id, 'gemini-1.5-pro'])).json.includes(id), true)
+  const { json: file } = await call('GET', '/admin/catalog/export')
+  t.match(await call('POST', '/admin/catalog/import', file), { status: 200, json: { created: 0, updated: 0, deleted: 0 } })
+  t.equal((await call('DELETE', path)).status, 204)
+  t.equal((await call('GET', path)).status === 200, false)
+}
+
+t.test('ids with the names of actions', async t => {
+  const { url } = await startApp(t, settings(t))
+  const call = client(url)
+  for (const id of ['order', 'export', 'import', 'models', 'catalog/order', 'audit']) await manage(t, call, id)
+})
+
+t.test('ids that look like paths', async t => {
+  // Without plugins/errors.ts, whose check of targets is for all routes.
+  const app = Fastify()
+  const config = loadConfig(settings(t))
+  await app.register(catalog, { config })
+  await app.register(admin, { keys: config.ADMIN_API_KEY })
+  t.teardown(async () => await app.close())
+  const call = client(await app.listen({ port: 0, host: '127.0.0.1' }))
+  for (const id of ['/models/x.gguf', '../x', './x', 'a//b', 'C:\\models\\x.gguf', 'a%2Fb', 'x%41y', '%00', 'a/..']) await manage(t, call, id)
+})
+
+t.test('the old paths of the actions lead to the new ones, unless a model has that id', async t => {
+  const { url } = await startApp(t, settings(t))
+  const call = client(url)
+  t.match(await call('PUT', '/admin/models/order', ['sdxl', 'flux-pro']), { status: 308, location: '/admin/catalog/order' })
+  t.match(await call('GET', '/admin/models/export'), { status: 308, location: '/admin/catalog/export' })
+  t.match(await call('POST', '/admin/models/import', {}), { status: 308, location: '/admin/catalog/import' })
+  const followed = await fetch(`${url}/admin/models/order`, { method: 'PUT', headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' }, body: '["flux-pro","sdxl"]' })
+  t.equal(followed.status, 200, 'a client that follows does not notice')
+  t.equal((await fetch(`${url}/admin/models/order`, { method: 'PUT' })).status, 401, 'the key comes first')
+  t.equal((await call('GET', '/admin/models/order')).status, 404, 'another method is for the model')
+
+  for (const id of ['order', 'export']) await call('POST', '/admin/models', { id, name: id, type: 'chat' })
+  t.match(await call('PUT', '/admin/models/order', { name: 'Order', type: 'chat' }), { status: 200, json: { name: 'Order' } })
+  t.match(await call('PUT', '/admin/models/order', []), { status: 400 })
+  t.match(await call('GET', '/admin/models/export'), { status: 200, json: { id: 'export' } })
+})
