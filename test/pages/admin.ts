@@ -1,25 +1,20 @@
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import type { Test } from 'tap'
-import { openPage } from '../browser.ts'
+import { openPage, type WatchedPage } from '../browser.ts'
 import { tempDir } from '../catalog/helper.ts'
 import { startGateway, type TestGateway } from '../helper.ts'
 
 /** The admin key of these tests. */
 export const KEY = 'the-admin-key-of-the-tests'
 
-export interface AdminPage extends TestGateway {
-  readonly page: Page
-  /** Console errors, uncaught exceptions, violations of the content policy, and requests to other hosts. */
-  readonly complaints: string[]
+export interface AdminGateway extends TestGateway {
   /** The admin API as another admin uses it: the answer's body. */
   api (method: string, path: string, body?: unknown): Promise<any>
 }
 
-/** A gateway with its catalog in a database of its own, and a browser on its admin page. */
-export async function openAdmin (t: Test, settings: Record<string, string> = {}): Promise<AdminPage> {
+/** A gateway with its catalog in a database of its own. */
+export async function startAdmin (t: Test, settings: Record<string, string> = {}): Promise<AdminGateway> {
   const folder = tempDir(t)
   const gateway = await startGateway(t, {
     CATALOG_SOURCE: 'database',
@@ -28,10 +23,7 @@ export async function openAdmin (t: Test, settings: Record<string, string> = {})
     ADMIN_API_KEY: KEY,
     ...settings
   })
-  const watched = await openPage(t, [`127.0.0.1:${gateway.port}`])
-  watched.page.setDefaultTimeout(10_000)
-  await watched.page.goto(`${gateway.url}/admin`)
-  return { ...gateway, ...watched, api }
+  return { ...gateway, api }
 
   async function api (method: string, path: string, body?: unknown): Promise<any> {
     const response = await fetch(`${gateway.url}/admin/${path}`, {
@@ -42,6 +34,15 @@ export async function openAdmin (t: Test, settings: Record<string, string> = {})
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`)
     return response.status === 204 ? undefined : await response.json()
   }
+}
+
+/** The same, with a browser on its admin page. */
+export async function openAdmin (t: Test, settings: Record<string, string> = {}): Promise<AdminGateway & WatchedPage> {
+  const gateway = await startAdmin(t, settings)
+  const watched = await openPage(t, [`127.0.0.1:${gateway.port}`])
+  watched.page.setDefaultTimeout(10_000)
+  await watched.page.goto(`${gateway.url}/admin`)
+  return { ...gateway, ...watched }
 }
 
 /** Gives the key, as a person does. */
@@ -57,18 +58,3 @@ export async function shownNames (page: Page): Promise<string[]> {
 
 /** Chromium's words for an answer with an error status. */
 export const failedLoad = (status: string): string => `Failed to load resource: the server responded with a status of ${status}`
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-
-/** What axe finds in the page as it is: rule and place of each. Dark differs in its colours only. */
-export async function axeFindings (page: Page): Promise<string[]> {
-  await page.evaluate(AXE)
-  const findings = async (options: object) => await page.evaluate(async options => {
-    const { violations } = await (globalThis as any).axe.run(options)
-    return violations.flatMap((violation: any) => violation.nodes.map((node: any) => `${violation.id} at ${node.target.join(' ')}: ${node.failureSummary}`))
-  }, options)
-  await page.emulateMedia({ colorScheme: 'dark', reducedMotion: 'reduce' })
-  const dark = await findings({ runOnly: ['color-contrast'] })
-  await page.emulateMedia({ colorScheme: 'light' })
-  return [...dark, ...await findings({})]
-}

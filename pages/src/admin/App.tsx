@@ -1,7 +1,7 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useSyncExternalStore } from 'react'
+import { Dialog } from '../shared/dialog.tsx'
 import { PageHeader } from '../shared/ui.tsx'
-import { Dialog } from './Dialog.tsx'
 import { History } from './History.tsx'
 import { forgetKey, useHeldKey } from './key.ts'
 import { Login } from './Login.tsx'

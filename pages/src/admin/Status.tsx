@@ -64,13 +64,14 @@ function closeByKey ({ key, currentTarget }: KeyboardEvent<HTMLDetailsElement>):
 }
 
 function lines (status: CatalogStatus, standsIn: boolean): Array<[term: string, text: string]> {
-  const { lastError, lastSuccess, nextTry, age } = status
+  const { lastError, lastFailure, lastSuccess, nextTry, age, skipped } = status
   return [
     ['Source', sourceName(status.source)],
     ['Shown now', standsIn ? `${sourceName(status.origin)}, which stands in for ${sourceName(status.source)}` : sourceName(status.origin)],
     ['Age', age === null ? 'not known' : duration(age)],
     ['Last success', lastSuccess === null ? 'none yet' : `${relative(lastSuccess)} (${fullDate(lastSuccess)})`],
-    ['Last error', lastError === null ? 'none' : `${lastError.message} (${relative(lastError.at)})`],
-    ['Next try', nextTry === null ? 'nothing has failed' : relative(nextTry)]
+    ['Last error', lastFailure === null ? 'none' : `${lastFailure.message} (${relative(lastFailure.at)}${lastError === null ? ', over since' : ''})`],
+    ['Next try', nextTry === null ? 'none is needed' : relative(nextTry)],
+    ...(skipped.count === 0 ? [] : [['Not shown', Object.entries(skipped.reasons).map(([reason, number]) => `${number}: ${reason}`).join('; ')] as [string, string]])
   ]
 }

@@ -10,12 +10,14 @@ export type ModelRecord = Static<typeof ModelRecordSchema>
 export type AuditEntry = Static<typeof AuditEntrySchema>
 export type ImportResult = Static<typeof ImportResultSchema>
 /** `nullable` in the schema loses the types of what may be null. */
-export type CatalogStatus = Omit<Static<typeof CatalogStatusSchema>, 'age' | 'lastSuccess' | 'lastError' | 'nextTry'> & {
+export type CatalogStatus = Omit<Static<typeof CatalogStatusSchema>, 'age' | 'lastSuccess' | 'lastError' | 'lastFailure' | 'nextTry'> & {
   age: number | null
   lastSuccess: string | null
-  lastError: { at: string, message: string } | null
+  lastError: Failure | null
+  lastFailure: Failure | null
   nextTry: string | null
 }
+interface Failure { at: string, message: string }
 
 /** A piece of a list, and the cursor of the next one. */
 export interface Page<T> {
