@@ -1,6 +1,7 @@
 // The order in the admin page: a model is moved by keys, by the menu and by
 // dragging, also under a filter that hides others between; the focus goes with
-// it. Of a long list only what is near the screen is rendered.
+// it. Of a long list only what is near the screen is rendered; all of it can be
+// selected.
 import { test } from 'tap'
 import { noBrowser } from '../browser.ts'
 import { openAdmin, shownNames, signIn } from './admin.ts'
@@ -73,6 +74,8 @@ test('the order of the models', { skip: noBrowser }, async t => {
     await page.reload()
     await page.getByText('More than').waitFor()
     t.ok((await shownNames(page)).length < 100)
+    await page.getByRole('checkbox', { name: 'Select all models found' }).check()
+    await page.getByText(`${MANY + 7} models selected`).waitFor()
     const last = handle(`Speaker ${MANY - 1}`)
     for (let turn = 0; turn < 100 && await last.count() === 0; turn++) {
       await page.mouse.wheel(0, 20_000)

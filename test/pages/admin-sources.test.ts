@@ -30,7 +30,7 @@ test('the inference service as the source', { skip: noBrowser }, async t => {
 
     await page.getByText('Needs attention').click()
     await page.getByText('the curated list, which stands in for the inference service').waitFor()
-    t.match(await page.getByRole('group').filter({ hasText: 'Catalog status' }).textContent(), /Last errorThe inference service .* \(.+\)Next tryin \d+ seconds?/)
+    t.match(await page.getByRole('group').filter({ hasText: 'Catalog status' }).textContent(), /Last errorThe inference service .* \(.+\)Next try(in \d+ seconds?|now)/)
     await page.keyboard.press('Escape')
 
     await page.getByRole('button', { name: 'Gemini 1.5 Pro', exact: true }).click()

@@ -38,7 +38,7 @@ export function Status () {
     <details className='status' onBlur={closeOutside} onKeyDown={closeByKey}>
       <summary>
         <span className={troubled ? 'badge warning' : 'badge success'}>{troubled ? 'Needs attention' : 'In order'}</span>
-        <span>{count(status.count, 'active model')} from {sourceName(status.source)}</span>
+        <span>{count(status.count, 'active model')} from {sourceName(status.origin)}</span>
         <Icon name='chevronDown' />
       </summary>
       <div className='panel'>
@@ -71,7 +71,7 @@ function lines (status: CatalogStatus, standsIn: boolean): Array<[term: string, 
     ['Age', age === null ? 'not known' : duration(age)],
     ['Last success', lastSuccess === null ? 'none yet' : `${relative(lastSuccess)} (${fullDate(lastSuccess)})`],
     ['Last error', lastFailure === null ? 'none' : `${lastFailure.message} (${relative(lastFailure.at)}${lastError === null ? ', over since' : ''})`],
-    ['Next try', nextTry === null ? 'none is needed' : relative(nextTry)],
+    ['Next try', nextTry === null ? 'none is needed' : Date.parse(nextTry) < Date.now() ? 'now' : relative(nextTry)],
     ...(skipped.count === 0 ? [] : [['Not shown', Object.entries(skipped.reasons).map(([reason, number]) => `${number}: ${reason}`).join('; ')] as [string, string]])
   ]
 }
