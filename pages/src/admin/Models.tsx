@@ -38,7 +38,8 @@ export function Models () {
   }), [])
 
   async function selectAll (on: boolean): Promise<void> {
-    if (!on) return setSelected(new Set())
+    setSelected(new Set(on ? records.map(({ id }) => id) : []))
+    if (!on || !list.hasNextPage) return
     try {
       setSelected(new Set(await allIds(filters)))
     } catch (error) {
