@@ -28,9 +28,10 @@ export function RowMenu ({ anchor: { record, element }, places, onClose, onMove,
     popover.style.left = `${Math.max(8, left + width > innerWidth - 8 ? right - width : left)}px`
     popover.style.top = `${bottom + height > innerHeight - 8 ? top - height - 4 : bottom + 4}px`
     popover.querySelector('button')?.focus()
-    const hide = () => popover.hidePopover()
-    addEventListener('scroll', hide, { once: true, passive: true })
-    return () => removeEventListener('scroll', hide)
+    // It stands beside its control only as long as that stays where it is.
+    const follow = () => { if (element.getBoundingClientRect().top !== top) popover.hidePopover() }
+    addEventListener('scroll', follow, { passive: true })
+    return () => removeEventListener('scroll', follow)
   }, [element])
 
   const item = (text: string, action: () => void, disabled = false, className = '') => (
