@@ -39,7 +39,7 @@ export function ModelTable (props: ModelTableProps) {
   const [anchor, setAnchor] = useState<Anchor | null>(null)
   const [dragged, setDragged] = useState<ModelRecord | null>(null)
   const [drop, setDrop] = useState<Drop | null>(null)
-  const toFocus = useRef<string | null>(null)
+  const toFocus = useRef<{ id: string, from: number } | null>(null)
 
   useEffect(() => {
     if (more && end > records.length - AHEAD) onMore()
@@ -47,9 +47,11 @@ export function ModelTable (props: ModelTableProps) {
 
   // A model that was moved by key keeps the focus wherever it goes.
   useLayoutEffect(() => {
-    const index = toFocus.current === null ? -1 : records.findIndex(({ id }) => id === toFocus.current)
-    if (index === -1 || body.current === null) return
-    const handle = body.current.querySelector<HTMLElement>(`tr[data-id="${CSS.escape(toFocus.current as string)}"] [data-handle]`)
+    if (toFocus.current === null || body.current === null) return
+    const { id, from } = toFocus.current
+    const index = records.findIndex(record => record.id === id)
+    if (index === -1 || index === from) return
+    const handle = body.current.querySelector<HTMLElement>(`tr[data-id="${CSS.escape(id)}"] [data-handle]`)
     if (handle === null) {
       scrollTo({ top: body.current.getBoundingClientRect().top + scrollY + index * height - innerHeight / 2 })
     } else {
@@ -62,7 +64,7 @@ export function ModelTable (props: ModelTableProps) {
   useLayoutEffect(() => { shown.current = records }, [records])
   const move = useCallback((record: ModelRecord, place: Place | null) => {
     if (place === null) return
-    toFocus.current = record.id
+    toFocus.current = { id: record.id, from: shown.current.findIndex(({ id }) => id === record.id) }
     onMove({ record, place })
   }, [onMove])
   const moveByKey = useCallback((record: ModelRecord, direction: Direction) => move(record, placesFor(record, shown.current)[direction]), [move])
