@@ -1,4 +1,5 @@
 import { mount } from '../shared/mount.tsx'
-import { PageHeader } from '../shared/ui.tsx'
+import { App } from './App.tsx'
+import './admin.css'
 
-mount(<><PageHeader current='admin' /><main><h1>Models</h1></main></>)
+mount(<App />)

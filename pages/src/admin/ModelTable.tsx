@@ -1,0 +1,209 @@
+import { memo, useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react'
+import { Icon } from '../shared/icons.tsx'
+import { abilities } from './fields.ts'
+import type { Direction, Place } from './order.ts'
+import type { ModelRecord } from './records.ts'
+import { RowMenu, type Anchor } from './RowMenu.tsx'
+import { useRowWindow } from './window.ts'
+
+const NUMBER = new Intl.NumberFormat('en')
+const COLUMNS = 9
+/** Rows before the end at which the next page is asked for. */
+const AHEAD = 40
+
+interface ModelTableProps {
+  records: readonly ModelRecord[]
+  editable: boolean
+  selected: ReadonlySet<string>
+  /** What is shown is the answer to an earlier question. */
+  stale: boolean
+  /** There is more to load. */
+  more: boolean
+  onMore: () => unknown
+  onSelect: (id: string, on: boolean) => void
+  onSelectAll: (on: boolean) => unknown
+  onSwitch: (record: ModelRecord, isActive: boolean) => void
+  onOpen: (record: ModelRecord) => void
+  onMove: (move: { record: ModelRecord, place: Place }) => void
+  onDelete: (record: ModelRecord) => void
+}
+
+/** Where a dragged model would be put. */
+interface Drop { id: string, side: 'before' | 'after' }
+
+/** The models, in the order of the catalog. Only rows near the screen are rendered. */
+export function ModelTable (props: ModelTableProps) {
+  const { records, editable, selected, stale, more, onMore, onSelect, onSelectAll, onSwitch, onOpen, onMove, onDelete } = props
+  const body = useRef<HTMLTableSectionElement>(null)
+  const { start, end, height } = useRowWindow(body, records.length)
+  const [anchor, setAnchor] = useState<Anchor | null>(null)
+  const [dragged, setDragged] = useState<ModelRecord | null>(null)
+  const [drop, setDrop] = useState<Drop | null>(null)
+  const toFocus = useRef<{ id: string, from: number } | null>(null)
+
+  useEffect(() => {
+    if (more && end > records.length - AHEAD) onMore()
+  }, [more, end, records.length, onMore])
+
+  // A model that was moved by key keeps the focus wherever it goes.
+  useLayoutEffect(() => {
+    if (toFocus.current === null || body.current === null) return
+    const { id, from } = toFocus.current
+    const index = records.findIndex(record => record.id === id)
+    if (index === -1 || index === from) return
+    const handle = body.current.querySelector<HTMLElement>(`tr[data-id="${CSS.escape(id)}"] [data-handle]`)
+    if (handle === null) {
+      scrollTo({ top: body.current.getBoundingClientRect().top + scrollY + index * height - innerHeight / 2 })
+    } else {
+      toFocus.current = null
+      handle.focus()
+    }
+  }, [records, start, height])
+
+  const shown = useRef(records)
+  useLayoutEffect(() => { shown.current = records }, [records])
+  const move = useCallback((record: ModelRecord, place: Place | null) => {
+    if (place === null) return
+    toFocus.current = { id: record.id, from: shown.current.findIndex(({ id }) => id === record.id) }
+    onMove({ record, place })
+  }, [onMove])
+  const moveByKey = useCallback((record: ModelRecord, direction: Direction) => move(record, placesFor(record, shown.current)[direction]), [move])
+  const openMenu = useCallback((record: ModelRecord, element: HTMLElement) => setAnchor({ record, element }), [])
+
+  const all = records.length > 0 && records.every(({ id }) => selected.has(id))
+  return (
+    <>
+      <p id='move-help' className='visually-hidden'>Arrow up and down move the model, Home moves it to the top of its type. Enter opens a menu.</p>
+      <table className='models' aria-label='Models' aria-busy={stale} aria-rowcount={more ? -1 : records.length + 1} data-editable={editable}>
+        <thead>
+          <tr aria-rowindex={1}>
+            <th scope='col' className='move'><span className='visually-hidden'>Order</span></th>
+            <th scope='col' className='select'>{editable && <input type='checkbox' aria-label='Select all models found' checked={all} onChange={event => onSelectAll(event.target.checked)} />}</th>
+            <th scope='col'>Model</th>
+            <th scope='col' className='type'>Type</th>
+            <th scope='col' className='provider'>Provider</th>
+            <th scope='col' className='context'>Context</th>
+            <th scope='col' className='abilities'>Capabilities</th>
+            <th scope='col' className='active'>Active</th>
+            <th scope='col' className='more'><span className='visually-hidden'>More</span></th>
+          </tr>
+        </thead>
+        <tbody
+          ref={body}
+          onDragOver={event => {
+            const next = dragged === null ? null : dropAt(event.target as HTMLElement, event.clientY, records, dragged)
+            if (next !== null) event.preventDefault()
+            if (next?.id !== drop?.id || next?.side !== drop?.side) setDrop(next)
+          }}
+          onDrop={event => {
+            event.preventDefault()
+            if (dragged !== null && drop !== null) onMove({ record: dragged, place: drop.side === 'before' ? { before: drop.id } : { after: drop.id } })
+            setDragged(null)
+            setDrop(null)
+          }}
+          onDragEnd={() => { setDragged(null); setDrop(null) }}
+        >
+          <Space rows={start} height={height} />
+          {records.slice(start, end).map((record, place) => (
+            <Row
+              key={record.id} record={record} index={start + place} editable={editable} selected={selected.has(record.id)}
+              drop={drop?.id === record.id ? drop.side : undefined} dragged={dragged?.id === record.id}
+              onSelect={onSelect} onSwitch={onSwitch} onOpen={onOpen} onMenu={openMenu} onMove={moveByKey} onDrag={setDragged}
+            />
+          ))}
+          <Space rows={records.length - end} height={height} />
+        </tbody>
+      </table>
+      {anchor !== null && (
+        <RowMenu
+          anchor={anchor} places={placesFor(anchor.record, records)} onClose={() => setAnchor(null)}
+          onMove={place => move(anchor.record, place)} onEdit={() => onOpen(anchor.record)} onDelete={() => onDelete(anchor.record)}
+        />
+      )}
+    </>
+  )
+}
+
+const MOVE_KEYS: Record<string, Direction> = { ArrowUp: 'up', ArrowDown: 'down', Home: 'top' }
+
+/** Where a model would go: beside its neighbours of the same type among the models shown, or to the top of its type. */
+function placesFor (record: ModelRecord, records: readonly ModelRecord[]): Record<Direction, Place | null> {
+  const index = records.findIndex(({ id }) => id === record.id)
+  const neighbour = (step: number) => records[index + step]?.type === record.type ? records[index + step] : undefined
+  const [above, below] = [neighbour(-1), neighbour(1)]
+  return { up: above ? { before: above.id } : null, down: below ? { after: below.id } : null, top: { first: true } }
+}
+
+function dropAt (target: HTMLElement, y: number, records: readonly ModelRecord[], dragged: ModelRecord): Drop | null {
+  const row = target.closest<HTMLElement>('tr[data-id]')
+  const id = row?.dataset.id
+  if (row == null || id === undefined || id === dragged.id || records.find(record => record.id === id)?.type !== dragged.type) return null
+  const { top, height } = row.getBoundingClientRect()
+  return { id, side: y < top + height / 2 ? 'before' : 'after' }
+}
+
+/** Stands for rows that are not rendered. */
+function Space ({ rows, height }: { rows: number, height: number }) {
+  return rows > 0 && <tr aria-hidden='true' className='space'><td colSpan={COLUMNS} style={{ height: rows * height }} /></tr>
+}
+
+interface RowProps {
+  record: ModelRecord
+  index: number
+  editable: boolean
+  selected: boolean
+  drop: 'before' | 'after' | undefined
+  dragged: boolean
+  onSelect: (id: string, on: boolean) => void
+  onSwitch: (record: ModelRecord, isActive: boolean) => void
+  onOpen: (record: ModelRecord) => void
+  onMenu: (record: ModelRecord, element: HTMLElement) => void
+  onMove: (record: ModelRecord, direction: Direction) => void
+  onDrag: (record: ModelRecord) => void
+}
+
+const Row = memo(function Row ({ record, index, editable, selected, drop, dragged, onSelect, onSwitch, onOpen, onMenu, onMove, onDrag }: RowProps) {
+  const { id, name, description, type, provider, contextLength, capabilities, isActive, listed } = record
+  return (
+    <tr data-id={id} data-drop={drop} data-dragged={dragged || undefined} data-off={!isActive || undefined} aria-rowindex={index + 2}>
+      <td className='move'>
+        {editable && (
+          // Not a button: Firefox drags none.
+          <span
+            role='button' tabIndex={0} draggable data-handle='' className='handle' aria-label={`Move ${name}`} aria-describedby='move-help'
+            onDragStart={event => {
+              event.dataTransfer.effectAllowed = 'move'
+              event.dataTransfer.setData('text/plain', id)
+              event.dataTransfer.setDragImage(event.currentTarget.closest('tr') as HTMLElement, 12, 12)
+              onDrag(record)
+            }}
+            onClick={event => onMenu(record, event.currentTarget)}
+            onKeyDown={event => {
+              const direction = MOVE_KEYS[event.key]
+              if (direction === undefined && event.key !== 'Enter' && event.key !== ' ') return
+              event.preventDefault()
+              if (direction === undefined) onMenu(record, event.currentTarget)
+              else onMove(record, direction)
+            }}
+          ><Icon name='grip' />
+          </span>
+        )}
+      </td>
+      <td className='select'>{editable && <input type='checkbox' aria-label={`Select ${name}`} checked={selected} onChange={event => onSelect(id, event.target.checked)} />}</td>
+      <th scope='row'>
+        <button type='button' className='name' onClick={() => onOpen(record)}>{name}</button>
+        <span className='about'><span className='id'>{id}</span>{listed === false && <span className='badge warning'>not listed by the service</span>}<span className='description'>{description}</span></span>
+      </th>
+      <td className='type'><span className={`badge ${type}`}>{type}</span></td>
+      <td className='provider'>{provider}</td>
+      <td className='context'>{contextLength !== undefined && NUMBER.format(contextLength)}</td>
+      <td className='abilities'>{abilities(capabilities).join(', ')}</td>
+      <td className='active'>
+        <input type='checkbox' role='switch' aria-label={`${name} is active`} checked={isActive} disabled={!editable} onChange={event => onSwitch(record, event.target.checked)} />
+      </td>
+      <td className='more'>
+        {editable && <button type='button' className='quiet icon-only' aria-label={`More actions for ${name}`} onClick={event => onMenu(record, event.currentTarget)}><Icon name='more' /></button>}
+      </td>
+    </tr>
+  )
+})

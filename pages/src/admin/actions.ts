@@ -1,0 +1,150 @@
+import { useMutation, useQueryClient, type InfiniteData, type QueryClient } from '@tanstack/react-query'
+import { ApiError, deleteModel, exportCatalog, importCatalog, orderModels, patchModel, type Filters } from './api.ts'
+import { tell, tellFailure } from './notices.tsx'
+import { moved, pieceMoved, type Place } from './order.ts'
+import { KEYS } from './queries.ts'
+import { MODEL_TYPES, type CatalogFile, type ModelRecord, type Page } from './records.ts'
+import { models, wordsOf } from './words.ts'
+
+type Loaded = InfiniteData<Page<ModelRecord>, string | null>
+
+/** Has all views read again what an edit may have changed. */
+export async function afterEdit (client: QueryClient): Promise<void> {
+  await Promise.all(Object.values(KEYS).map(queryKey => client.invalidateQueries({ queryKey })))
+}
+
+/** Changes the loaded models at once, before the gateway has answered. */
+async function foresee (client: QueryClient, change: (records: ModelRecord[]) => ModelRecord[]): Promise<void> {
+  await client.cancelQueries({ queryKey: KEYS.models })
+  client.setQueriesData<Loaded>({ queryKey: KEYS.models }, loaded => {
+    if (loaded === undefined) return loaded
+    const records = change(loaded.pages.flatMap(({ data }) => data))
+    return { ...loaded, pages: loaded.pages.map(page => ({ ...page, data: records.splice(0, page.data.length) })) }
+  })
+}
+
+/** How far a change of many models has come. */
+export interface Progress {
+  done: number
+  total: number
+}
+
+/** Switches models on or off, one after the other. Tells how it went. */
+export function useSwitch (onProgress: (progress: Progress | null) => void) {
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: async ({ ids, isActive }: { ids: string[], isActive: boolean }) => {
+      const failures: string[] = []
+      for (const [done, id] of ids.entries()) {
+        if (ids.length > 1) onProgress({ done, total: ids.length })
+        try {
+          await patchModel(id, { isActive })
+        } catch (error) {
+          failures.push(`${id}: ${wordsOf(error)}`)
+          // What stops one model for such a reason stops them all.
+          if (!(error instanceof ApiError) || error.status === 0 || error.status === 401) break
+        }
+      }
+      return failures
+    },
+    onMutate: async ({ ids, isActive }) => {
+      const wanted = new Set(ids)
+      await foresee(client, records => records.map(record => wanted.has(record.id) ? { ...record, isActive } : record))
+    },
+    onSuccess: (failures, { ids, isActive }) => {
+      const what = ids.length === 1 ? ids[0] as string : models(ids.length)
+      if (failures.length === 0) tell(`${isActive ? 'Switched on' : 'Switched off'}: ${what}.`)
+      else tellFailure(`${failures.length} of ${models(ids.length)} could not be switched. ${failures.slice(0, 3).join(' ')}`)
+    },
+    onSettled: async () => {
+      onProgress(null)
+      await afterEdit(client)
+    }
+  })
+}
+
+const ORDER = ['order']
+
+/** Moves a model within its type. Moves are made one after the other; each is seen at once. */
+export function useMove ({ q, active }: Filters, shown: readonly ModelRecord[]) {
+  const client = useQueryClient()
+  const filtered = q !== '' || active !== null
+  const ids = (record: ModelRecord, records: readonly ModelRecord[]) => records.filter(({ type }) => type === record.type).map(({ id }) => id)
+  return useMutation({
+    mutationKey: ORDER,
+    scope: { id: 'order' },
+    mutationFn: async ({ record, place }: { record: ModelRecord, place: Place }) => {
+      // A filter hides models between those that are seen: only the whole order tells what moves.
+      const before = (await exportCatalog()).value[record.type].map(({ id }) => id)
+      const piece = pieceMoved(before, moved(before, record.id, place))
+      if (piece.length > 0) await orderModels(piece)
+    },
+    onMutate: async ({ record, place }) => {
+      const after = moved(ids(record, shown), record.id, place)
+      await foresee(client, records => inOrder(records, after))
+      const at = after.indexOf(record.id)
+      return { text: filtered && at > 0 ? `${record.name} now stands after ${nameOf(shown, after[at - 1])}.` : `${record.name} is now number ${at + 1} of the ${filtered ? 'models shown' : `${record.type} models`}.` }
+    },
+    onSuccess: (_answer, _move, { text }) => tell(text),
+    onError: error => tellFailure(`The order was not changed. ${wordsOf(error)}`),
+    onSettled: async () => {
+      // Reading it again amid further moves would show an order that has passed.
+      if (client.isMutating({ mutationKey: ORDER }) === 1) await afterEdit(client)
+    }
+  })
+}
+
+const nameOf = (records: readonly ModelRecord[], id: string | undefined) => records.find(record => record.id === id)?.name ?? id
+
+function inOrder (records: ModelRecord[], ids: string[]): ModelRecord[] {
+  const wanted = new Set(ids)
+  const byId = new Map(records.map(record => [record.id, record]))
+  const rest = [...ids]
+  return records.map(record => wanted.has(record.id) ? byId.get(rest.shift() as string) ?? record : record)
+}
+
+const TRIES = 3
+
+/** Deletes a model, and offers to take it back. */
+export function useDelete () {
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: async (record: ModelRecord) => {
+      const { value: file } = await exportCatalog()
+      await deleteModel(record.id)
+      return file
+    },
+    onSuccess: (file, record) => tell(record.listed === true ? `${record.name} is as the service lists it.` : `${record.name} was deleted.`, async () => {
+      try {
+        await putBack(record, file)
+        tell(`${record.name} is back at its place.`)
+      } catch (error) {
+        tellFailure(`${record.name} could not be brought back. ${wordsOf(error)}`)
+      }
+      await afterEdit(client)
+    }),
+    onError: (error, record) => tellFailure(`${record.name} was not deleted. ${wordsOf(error)}`),
+    onSettled: async () => await afterEdit(client)
+  })
+}
+
+/** Brings a model back as it was, dates and place too, whatever others did meanwhile: an import that is guarded by the export's tag. */
+async function putBack ({ id, type, listed }: ModelRecord, old: Required<CatalogFile>): Promise<void> {
+  const index = old[type].findIndex(item => item.id === id)
+  const before = new Set(old[type].slice(0, index).map(item => item.id))
+  const item = old[type][index]
+  if (item === undefined) throw new ApiError(404, { message: 'It was not in the catalog that was saved.' })
+  for (let tries = 1; ; tries++) {
+    const { value, etag } = await exportCatalog()
+    // What the service lists has stayed in the catalog.
+    if (listed !== true && MODEL_TYPES.some(type => value[type].some(item => item.id === id))) throw new ApiError(409, { message: 'A model of that id exists again.' })
+    const file = { ...value, [type]: value[type].filter(item => item.id !== id) }
+    const place = file[type].findLastIndex(item => before.has(item.id)) + 1
+    try {
+      await importCatalog({ ...file, [type]: file[type].toSpliced(place, 0, item) }, etag)
+      return
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 412 || tries === TRIES) throw error
+    }
+  }
+}

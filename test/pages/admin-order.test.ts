@@ -1,0 +1,93 @@
+// The order in the admin page: a model is moved by keys, by the menu and by
+// dragging, also under a filter that hides others between; the focus goes with
+// it. Of a long list only what is near the screen is rendered; all of it can be
+// selected.
+import { test } from 'tap'
+import { noBrowser } from '../browser.ts'
+import { openAdmin, shownNames, signIn } from './admin.ts'
+
+const MANY = 600
+
+test('the order of the models', { skip: noBrowser }, async t => {
+  const { page, api, complaints } = await openAdmin(t)
+  await signIn(page)
+  const handle = (name: string) => page.getByRole('button', { name: `Move ${name}`, exact: true })
+  const said = async (text: string) => await page.getByRole('status', { name: 'Messages' }).getByText(text).waitFor()
+  const order = async (type: string) => (await api('GET', `models?type=${type}`)).data.map(({ id }: any) => id).join(' ')
+  const focused = async () => await page.evaluate('document.activeElement.getAttribute("aria-label")')
+
+  await t.test('by keys: up, down and to the top; the focus stays on the model', async t => {
+    await handle('Flux Pro').focus()
+    await page.keyboard.press('ArrowUp')
+    await said('Flux Pro is now number 3 of the image models.')
+    t.equal(await focused(), 'Move Flux Pro')
+    await page.keyboard.press('ArrowDown')
+    await said('Flux Pro is now number 4 of the image models.')
+    await page.keyboard.press('Home')
+    await said('Flux Pro is now number 1 of the image models.')
+    t.equal(await order('image'), 'flux-pro sdxl sdxl-lightning flux-schnell')
+    t.equal(await focused(), 'Move Flux Pro')
+    await page.keyboard.press('ArrowUp')
+    t.equal(await order('image'), 'flux-pro sdxl sdxl-lightning flux-schnell', 'a model stays among those of its type')
+    t.same((await shownNames(page)).slice(2, 5), ['Gemini 1.5 Flash', 'Flux Pro', 'Stable Diffusion XL'])
+  })
+
+  await t.test('by the menu', async t => {
+    await handle('Gemini 1.5 Flash').press('Enter')
+    await page.getByRole('group', { name: 'Actions for Gemini 1.5 Flash' }).getByRole('button', { name: 'Move up' }).click()
+    await said('Gemini 1.5 Flash is now number 2 of the chat models.')
+    t.equal(await order('chat'), 'gemini-2.5-flash-preview-04-17 gemini-1.5-flash gemini-1.5-pro')
+  })
+
+  await t.test('by dragging', async t => {
+    await handle('Flux Schnell').dragTo(page.getByRole('row').filter({ hasText: 'Stable Diffusion XL' }), { targetPosition: { x: 200, y: 8 } })
+    await said('Flux Schnell is now number 2 of the image models.')
+    t.equal(await order('image'), 'flux-pro flux-schnell sdxl sdxl-lightning')
+    await handle('Flux Schnell').dragTo(page.getByRole('row').filter({ hasText: 'Gemini 1.5 Pro' }))
+    t.equal(await order('image'), 'flux-pro flux-schnell sdxl sdxl-lightning', 'not among those of another type')
+  })
+
+  await t.test('under a filter: the model moves past what is hidden, and nothing else does', async t => {
+    await page.getByRole('searchbox').fill('stability')
+    await page.getByText('2 models', { exact: true }).waitFor()
+    await api('PUT', 'catalog/order', ['sdxl', 'flux-pro', 'flux-schnell', 'sdxl-lightning'])
+    await handle('SDXL-Lightning').focus()
+    await page.keyboard.press('ArrowUp')
+    await said('SDXL-Lightning is now number 1 of the models shown.')
+    t.equal(await order('image'), 'sdxl-lightning sdxl flux-pro flux-schnell')
+    await page.keyboard.press('ArrowDown')
+    await said('SDXL-Lightning now stands after Stable Diffusion XL.')
+    t.equal(await order('image'), 'sdxl sdxl-lightning flux-pro flux-schnell')
+
+    await page.getByRole('searchbox').fill('schnell')
+    await page.getByText('1 model', { exact: true }).waitFor()
+    await handle('Flux Schnell').press('Home')
+    await said('Flux Schnell is now number 1 of the models shown.')
+    t.equal(await order('image'), 'flux-schnell sdxl sdxl-lightning flux-pro', 'the top of its type, not of what is found')
+    await page.getByRole('searchbox').fill('')
+  })
+
+  await t.test('a list of many is rendered near the screen only, and a model goes from its end to its top by one key', async t => {
+    const file = await api('GET', 'catalog/export')
+    const many = Array.from({ length: MANY }, (_, index) => ({ id: `m-${index}`, name: `Speaker ${index}`, description: '' }))
+    await api('POST', 'catalog/import', { ...file, speech: many })
+    await page.reload()
+    await page.getByText('More than').waitFor()
+    t.ok((await shownNames(page)).length < 100)
+    await page.getByRole('checkbox', { name: 'Select all models found' }).check()
+    await page.getByText(`${MANY + 7} models selected`).waitFor()
+    const last = handle(`Speaker ${MANY - 1}`)
+    for (let turn = 0; turn < 100 && await last.count() === 0; turn++) {
+      await page.mouse.wheel(0, 20_000)
+      await page.waitForTimeout(50)
+    }
+    t.ok((await shownNames(page)).length < 100)
+    await page.getByText(`${MANY + 7} models`, { exact: true }).waitFor()
+    await last.press('Home')
+    await last.and(page.locator(':focus')).waitFor()
+    await said(`Speaker ${MANY - 1} is now number 1 of the speech models.`)
+    t.equal((await api('GET', 'models?type=speech&limit=2')).data.map(({ id }: any) => id).join(' '), `m-${MANY - 1} m-0`)
+  })
+
+  t.same(complaints, [])
+})
