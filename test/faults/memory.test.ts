@@ -91,7 +91,8 @@ t.test('a gateway of its own process', async t => {
       await eventually(() => upstreamSocket !== undefined)
       // And when the upstream reads again, all of it arrives.
       let received = 0
-      (upstreamSocket as unknown as Socket).on('data', (chunk: Buffer) => { received += chunk.length }).resume()
+      const reading = upstreamSocket as unknown as Socket
+      reading.on('data', (chunk: Buffer) => { received += chunk.length }).resume()
       await eventually(() => received > total - 0x10000, 10_000, () => `${received} bytes received`)
       t.ok(gateway.resident() - before < 64)
       client.destroy()
