@@ -93,7 +93,7 @@ export function resetPeak (pids: number[]): void {
 }
 
 /** Waits until the port answers an HTTP request with anything. */
-export async function untilAnswers (port: number, path = '/', child?: ChildProcess, timeout = 20_000): Promise<void> {
+export async function untilAnswers (port: number, path = '/', child?: ChildProcess, timeout = 60_000): Promise<void> {
   const began = performance.now()
   while (performance.now() - began < timeout) {
     if (await answers(port, path)) return
