@@ -61,7 +61,7 @@ const FIELDS = CURATED_FIELDS.filter(field => field !== 'isActive')
 
 type AnyModel = Omit<CuratedModel, 'type'> & { type: Kind }
 
-function hasPlace (model: AnyModel): model is CuratedModel {
+function isCatalogModel (model: AnyModel): model is CuratedModel {
   return model.type !== 'other'
 }
 
@@ -99,7 +99,7 @@ export function * joinedModels ({ reported, database, fixed }: Inputs, before: R
     const models: CuratedModel[] = []
     for (const [index, { id }] of reported.entries()) {
       const { model } = join(id, layersOf(reported[index], curatedById.get(id), fixedById.get(id)))
-      if (hasPlace(model)) models.push(model)
+      if (isCatalogModel(model)) models.push(model)
       else leftOut++
       if (index % AT_A_TIME === 0) yield
     }
@@ -132,7 +132,7 @@ export function sourcedModels ({ reported, database, fixed }: Inputs): SourcedMo
   const [curatedById, fixedById] = [byId(database ?? []), byId(fixed)]
   const sourced = (id: string, layers: Array<[FieldSource, Layer]>, listed: boolean): SourcedModel[] => {
     const { model, sources } = join(id, layers)
-    if (!hasPlace(model)) return []
+    if (!isCatalogModel(model)) return []
     if (model.type === 'chat' && model.contextLength === undefined) {
       model.contextLength = DEFAULT_CONTEXT_LENGTH
       sources.contextLength = 'default'
