@@ -155,7 +155,7 @@ function adminRoutes (scope: FastifyInstance): void {
   app.delete('/models/*', {
     ...ofModel,
     schema: {
-      ...described('adminDeleteModel', 'Remove a model', 'Removes a model. To take it out of use and keep its record, set `isActive` to false. If the inference service lists the model, the service's values show again.'),
+      ...described('adminDeleteModel', 'Remove a model', 'Removes a model. To take it out of use and keep its record, set `isActive` to false. If the inference service lists the model, the values of the service show again.'),
       params: IdParams,
       headers: IfMatch,
       response: { 204: Type.Null({ description: 'Removed.' }), ...EDIT_ONE }

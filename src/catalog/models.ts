@@ -137,8 +137,8 @@ export const OpenAIModelSchema = Type.Object({
   architecture: Type.Optional(Type.Object({
     input_modalities: Type.Optional(Type.Array(Type.String(), { description: '`capabilities.input`.' })),
     output_modalities: Type.Optional(Type.Array(Type.String(), { description: '`capabilities.output`.' }))
-  }, { additionalProperties: false, description: 'Input and output modalities, in OpenRouter's field names.' })),
-  supported_parameters: Type.Optional(Type.Array(Type.String(), { description: 'Known abilities of the model, in OpenRouter's names: `tools`, `reasoning`, `structured_outputs`.' }))
+  }, { additionalProperties: false, description: 'Input and output modalities, in the field names of OpenRouter.' })),
+  supported_parameters: Type.Optional(Type.Array(Type.String(), { description: 'Known abilities of the model, in the names of OpenRouter: `tools`, `reasoning`, `structured_outputs`.' }))
 }, {
   additionalProperties: false,
   title: 'OpenAIModel',
