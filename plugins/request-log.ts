@@ -35,6 +35,7 @@ class RequestLog extends LogController {
     if (reply.proxied) return
     const fields = {
       ...whoAndWhat(request),
+      model: editedModel(request),
       status: reply.statusCode,
       durationMs: logged(reply.elapsedTime)
     }
@@ -83,6 +84,13 @@ function whoAndWhat (request: FastifyRequest) {
     client: request.ip,
     key: request.keyName
   }
+}
+
+/** The model of a request to the admin API. */
+function editedModel ({ routeOptions, params, body }: FastifyRequest): string | undefined {
+  if (routeOptions.url === '/admin/models/*') return (params as { '*': string })['*']
+  const { id } = routeOptions.url === '/admin/models' ? (body ?? {}) as { id?: unknown } : {}
+  return typeof id === 'string' ? id : undefined
 }
 
 /** An error without its other properties: undici's errors contain bytes from the upstream. */
