@@ -18,28 +18,28 @@ import { recordTag, refuse } from '../src/store/edits.ts'
 import { IMPORT_LIMIT } from '../src/store/import.ts'
 import { ModelPatchSchema, ModelRecordSchema, ModelReplacementSchema, NewModelSchema, OrderSchema } from '../src/store/inputs.ts'
 import { jsonProblem } from '../src/store/json.ts'
-import { AuditPlaceSchema, ModelPlaceSchema, pageOf, pageWith, readCursor } from '../src/store/paging.ts'
+import { AuditPositionSchema, ModelPositionSchema, pageOf, pageWith, readCursor } from '../src/store/paging.ts'
 import type { ModelStore } from '../src/store/store.ts'
 import type { AdminModel } from '../src/store/view.ts'
 
 const PAGE = 50
 const LARGEST_PAGE = 200
 
-/** Where the actions on the whole catalog were, among the models: a model may have these names as its id. */
+/** Earlier paths of the actions on the whole catalog. A model may have one of these names as its id. */
 const MOVED: Record<string, { method: string, to: string }> = {
   order: { method: 'PUT', to: '/admin/catalog/order' },
   export: { method: 'GET', to: '/admin/catalog/export' },
   import: { method: 'POST', to: '/admin/catalog/import' }
 }
 
-const IdParams = Type.Object({ '*': Type.String({ description: 'The model\'s id, percent-encoded (`encodeURIComponent`). Its slashes may also stay as they are.', examples: ['gemini-1.5-flash'] }) })
-const IfMatch = Type.Object({ 'if-match': Type.Optional(Type.String({ description: 'The `ETag` that was read: the change is made only where it is still that one, else 412.' })) })
+const IdParams = Type.Object({ '*': Type.String({ description: 'The model\'s id, percent-encoded (`encodeURIComponent`). Slashes may stay unencoded.', examples: ['gemini-1.5-flash'] }) })
+const IfMatch = Type.Object({ 'if-match': Type.Optional(Type.String({ description: 'The `ETag` of the record as it was read. If the record has changed since: 412.' })) })
 const paging = {
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: LARGEST_PAGE, default: PAGE })),
-  cursor: Type.Optional(Type.String({ description: 'The `next` of the page before.' }))
+  cursor: Type.Optional(Type.String({ description: '`next` of the previous page.' }))
 }
 const ModelsQuery = Type.Object({
-  q: Type.Optional(Type.String({ description: 'Text in id, name, description or provider, in any case.' })),
+  q: Type.Optional(Type.String({ description: 'Text in id, name, description or provider; case-insensitive.' })),
   type: Type.Optional(ModelTypeSchema),
   active: Type.Optional(Type.Boolean()),
   ...paging
@@ -51,7 +51,7 @@ const READ = errors(503)
 const EDIT = errors(400, 409, 413, 415, 503)
 const EDIT_ONE = { ...EDIT, ...errors(404, 412) }
 
-/** What every route here has in common in the OpenAPI document. */
+/** The common part of every route in the OpenAPI document. */
 const described = (operationId: string, summary: string, description: string) => ({ operationId, summary, description, tags: ['admin'], security: [{ adminKey: [] }] })
 const ofModel = { config: { openapiPath: '/admin/models/{id}' } }
 
@@ -86,7 +86,7 @@ function adminRoutes (scope: FastifyInstance): void {
 
   app.get('/models', {
     schema: {
-      ...described('adminListModels', 'List all models', 'Every model, inactive ones too, in the order of the catalog. Where the inference service is the source: what it lists, joined with what is curated.'),
+      ...described('adminListModels', 'List all models', 'Every model, active or not, in catalog order. With the inference service as the source: its list, joined with the curated records.'),
       querystring: ModelsQuery,
       response: { 200: ModelPageSchema, ...READ, ...errors(400) }
     }
@@ -96,13 +96,13 @@ function adminRoutes (scope: FastifyInstance): void {
       (type === undefined || record.type === type) &&
       (active === undefined || record.isActive === active) &&
       (wanted === undefined || [record.id, record.name, record.description, record.provider].some(text => text?.toLowerCase().includes(wanted))))
-    const { data, next } = pageOf(models, ({ record, place }) => [MODEL_TYPES.indexOf(record.type), place, record.id], limit, readCursor(ModelPlaceSchema, cursor))
+    const { data, next } = pageOf(models, ({ record, position }) => [MODEL_TYPES.indexOf(record.type), position, record.id], limit, readCursor(ModelPositionSchema, cursor))
     return { data: data.map(shownModel), next }
   })
 
   app.post('/models', {
     schema: {
-      ...described('adminCreateModel', 'Add a model', 'Adds a model at the end of its type. 409 where the id is taken.'),
+      ...described('adminCreateModel', 'Add a model', 'Adds a model at the end of its type. 409 if the id exists.'),
       body: NewModelSchema,
       response: { 201: ModelRecordSchema, ...EDIT }
     }
@@ -116,7 +116,7 @@ function adminRoutes (scope: FastifyInstance): void {
     ...ofModel,
     onRequest: redirectMoved(curation),
     schema: {
-      ...described('adminGetModel', 'Show a model', 'One model, with the `ETag` that guards a change of it.'),
+      ...described('adminGetModel', 'Show a model', 'One model, with its `ETag` for `If-Match`.'),
       params: IdParams,
       response: { 200: ModelRecordSchema, ...READ, ...errors(404) }
     }
@@ -140,7 +140,7 @@ function adminRoutes (scope: FastifyInstance): void {
   app.patch('/models/*', {
     ...ofModel,
     schema: {
-      ...described('adminPatchModel', 'Change fields of a model', '`{"isActive": false}` takes a model out of use at once. A model that only the inference service lists gets a record with what is changed.'),
+      ...described('adminPatchModel', 'Change fields of a model', '`{"isActive": false}` takes a model out of use at once. If only the inference service lists the model, a record with the changed fields is created.'),
       consumes: ['application/merge-patch+json', 'application/json'],
       params: IdParams,
       headers: IfMatch,
@@ -155,7 +155,7 @@ function adminRoutes (scope: FastifyInstance): void {
   app.delete('/models/*', {
     ...ofModel,
     schema: {
-      ...described('adminDeleteModel', 'Remove a model', 'Removes a model. To take it out of use and keep the record, patch `isActive`. Where the inference service lists the model, its own fields show again.'),
+      ...described('adminDeleteModel', 'Remove a model', 'Removes a model. To take it out of use and keep its record, set `isActive` to false. If the inference service lists the model, the values of the service show again.'),
       params: IdParams,
       headers: IfMatch,
       response: { 204: Type.Null({ description: 'Removed.' }), ...EDIT_ONE }
@@ -170,7 +170,7 @@ function adminRoutes (scope: FastifyInstance): void {
 
   app.put('/catalog/order', {
     schema: {
-      ...described('adminOrderModels', 'Change the order', 'The models named change places among themselves, so that the ids of one type reorder that type. The list is always chat, image, speech.'),
+      ...described('adminOrderModels', 'Change the order', 'The given models exchange their positions, so the ids of one type reorder that type. The list always shows chat, then image, then speech models.'),
       body: OrderSchema,
       response: { 200: OrderSchema, ...EDIT }
     }
@@ -183,7 +183,7 @@ function adminRoutes (scope: FastifyInstance): void {
     }
   }, async (_request, reply) => {
     const { text, tag } = await curation.export()
-    // Serialised already: as text it is sent as it is.
+    // Already serialised: a string is sent unchanged.
     return await reply.header('etag', tag).type('application/json; charset=utf-8').send(text as never)
   })
 
@@ -191,7 +191,7 @@ function adminRoutes (scope: FastifyInstance): void {
     bodyLimit: IMPORT_LIMIT,
     validatorCompiler: route => route.httpPart === 'body' ? () => true : TypeBoxValidatorCompiler(route as never),
     schema: {
-      ...described('adminImportModels', 'Import a catalog', 'Replaces the whole catalog by a file in the format of `CATALOG_FILE`, in one piece or not at all: up to 10,000 models and 16 MiB. Models that the file does not have are removed. `If-Match` takes the `ETag` of the export.'),
+      ...described('adminImportModels', 'Import a catalog', 'Replaces the whole catalog by a file in the format of `CATALOG_FILE`, completely or not at all. Up to 10,000 models and 16 MiB. Models that are not in the file are removed. `If-Match` takes the `ETag` of the export.'),
       headers: IfMatch,
       body: CatalogFileSchema,
       response: { 200: ImportResultSchema, ...EDIT, ...errors(412) }
@@ -200,44 +200,44 @@ function adminRoutes (scope: FastifyInstance): void {
 
   app.get('/audit', {
     schema: {
-      ...described('adminListAudit', 'List the changes', 'Who changed what and when, newest first. A page has fewer entries than `limit` where they are long.'),
+      ...described('adminListAudit', 'List the changes', 'Who changed what and when, newest first. A page has fewer entries than `limit` if they are long.'),
       querystring: AuditQuery,
       response: { 200: AuditPageSchema, ...READ, ...errors(400) }
     }
   }, async ({ query: { limit = PAGE, cursor } }) => {
     if (store === null) return { data: [], next: null }
-    const place = readCursor(AuditPlaceSchema, cursor)
-    const { entries, more } = await reachable(store.audit(limit, place && { revision: place[0], sequence: place[1] }))
+    const position = readCursor(AuditPositionSchema, cursor)
+    const { entries, more } = await reachable(store.audit(limit, position && { revision: position[0], sequence: position[1] }))
     return pageWith(entries, entry => [entry.revision, entry.sequence], more)
   })
 
   app.get('/backup', {
     schema: {
-      ...described('adminBackup', 'Copy the database', 'The whole SQLite database as one file, which can take the place of the original. Of PostgreSQL: 409, use pg_dump.'),
+      ...described('adminBackup', 'Copy the database', 'The whole SQLite database as one file, which can replace the original. With PostgreSQL: 409, use pg_dump.'),
       response: { 200: { description: 'The file.', content: { [SQLITE_TYPE]: { schema: Type.Unsafe<unknown>({ type: 'string', format: 'binary' }) } } }, ...READ, ...errors(409) }
     }
   }, async (_request, reply) => await sendBackup(store, reply))
 
   app.get('/catalog', {
     schema: {
-      ...described('adminGetCatalog', 'Show the state of the catalog', 'Where the list comes from, how old it is, and what last went wrong.'),
+      ...described('adminGetCatalog', 'Show the state of the catalog', 'Where the list comes from, how old it is, and the last failure.'),
       response: { 200: CatalogStatusSchema, ...errors() }
     }
   }, async () => status())
 
   app.post('/catalog/refresh', {
     schema: {
-      ...described('adminRefreshCatalog', 'Refresh the catalog now', 'Reads the source anew and answers when that is done. All gateways that share the database do the same. A failure is told in `lastError`; the list stays.'),
+      ...described('adminRefreshCatalog', 'Refresh the catalog now', 'Reads the source again and answers when that is done. All gateways that share the database do the same. After a failure the list stays and `lastError` is set.'),
       response: { 200: CatalogStatusSchema, ...errors() }
     }
   }, async request => {
-    await store?.requestRefresh().catch((error: unknown) => request.log.warn({ err: error }, 'the other gateways on the database were not asked to refresh'))
+    await store?.requestRefresh().catch((error: unknown) => request.log.warn({ err: error }, 'the other gateways on this database could not be asked to refresh'))
     await catalog.refresh()
     return status()
   })
 }
 
-/** JSON in UTF-8, as `application/json` or as a merge patch: each key once in an object. Requests that need no body may send none. */
+/** Parses JSON in UTF-8, as `application/json` or as a merge patch. A duplicate key in an object is refused. Requests that need no body may send none. */
 function takeJson (app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error')
   app.removeAllContentTypeParsers()
@@ -258,7 +258,7 @@ function takeJson (app: FastifyInstance): void {
   })
 }
 
-/** The old paths of the actions lead to the new ones, unless there is a model of that id. */
+/** Redirects the earlier paths of the actions, unless a model has that id. */
 function redirectMoved (curation: Curation) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const id = (request.params as { '*': string })['*']
@@ -284,12 +284,12 @@ async function sendBackup (store: ModelStore | null, reply: FastifyReply): Promi
     await new Promise((resolve, reject) => content.once('open', resolve).once('error', reject))
     return await reply.type(SQLITE_TYPE).header('content-disposition', 'attachment; filename="catalog.db"').send(content)
   } finally {
-    // What is open can be read to its end.
+    // An open file can be read to its end after it is unlinked.
     await rm(folder, { recursive: true, force: true })
   }
 }
 
-/** A body's problems are all told, in our own words; parameters are converted from text first. */
+/** Reports every problem of a body, with the gateway's own messages. Parameters are converted from text first. */
 const compileValidator: typeof TypeBoxValidatorCompiler = route => {
   if (route.httpPart !== 'body') return TypeBoxValidatorCompiler(route)
   return (value: unknown) => {

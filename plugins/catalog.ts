@@ -24,7 +24,7 @@ declare module 'fastify' {
     modelStore: ModelStore | null
   }
   interface FastifyContextConfig {
-    /** The path under which the OpenAPI document shows a wildcard route. */
+    /** The path of a wildcard route in the OpenAPI document. */
     openapiPath?: string
   }
 }
@@ -34,13 +34,13 @@ export interface CatalogOptions {
   config: Config
 }
 
-/** How often it is said that the inference service has not answered yet (milliseconds). */
+/** Interval of the reminder that the inference service has not answered yet (milliseconds). */
 const REMIND_MS = 5 * 60_000
 
-/** What stands in for an inference service that has not answered since the start. */
+/** The substitute for an inference service that has not answered since the start. */
 const STANDING_IN: { [origin in Freshness['origin']]?: string } = {
-  curated: 'the curated list stands in for it',
-  snapshot: 'the list of the last run stands in for it'
+  curated: 'the curated list is used until it does',
+  snapshot: 'the list of the last run is used until it does'
 }
 
 async function catalogPlugin (app: FastifyInstance, { config }: CatalogOptions): Promise<void> {
@@ -53,7 +53,7 @@ async function catalogPlugin (app: FastifyInstance, { config }: CatalogOptions):
   /** Whether the inference service has sent its list since the start. */
   let answered = false
   let started = false
-  /** The database's last failure during the start, which has lines of its own while it is waited for. */
+  /** The database's last failure during the start, which is logged separately while the gateway waits. */
   let untold: { error: unknown, retryIn: number } | undefined
   const parts: CatalogParts = {
     source,
@@ -116,7 +116,7 @@ async function catalogPlugin (app: FastifyInstance, { config }: CatalogOptions):
   })
   await startWithDatabase(catalog, config, app.log)
   started = true
-  // A snapshot stands in for the database.
+  // A snapshot is used in place of the database.
   if (untold !== undefined) tellFailure('database', untold.error, untold.retryIn)
   if (store !== null) app.addHook('onClose', store.watch(...watchers(catalog, app.log)))
   if (file !== undefined) {
@@ -142,13 +142,13 @@ async function catalogPlugin (app: FastifyInstance, { config }: CatalogOptions):
   app.register(modelsRoutes, { keyed: config.API_KEYS.length > 0 })
 }
 
-/** Static models cannot be edited; what an inference service reports is curated only where a database is named. */
+/** Static models cannot be edited. With an inference service, models are curated only if DATABASE_URL is set. */
 function databaseOf ({ CATALOG_SOURCE: source, DATABASE_URL: url }: Config): string | undefined {
   return { static: undefined, database: url ?? 'sqlite:data/catalog.db', inference: url }[source]
 }
 
 async function openDatabase (url: string, { AUDIT_KEEP: auditDays }: Config): Promise<ModelStore> {
-  // Only where there is one: its 280 modules are a tenth of the time to start.
+  // Loaded only if it is used, because it takes a part of the time to start.
   const { openStore } = await import('../src/store/store.ts')
   try {
     return await openStore(url, { auditDays })
@@ -158,13 +158,14 @@ async function openDatabase (url: string, { AUDIT_KEEP: auditDays }: Config): Pr
 }
 
 /**
- * Waits for a database that is away for now, where no snapshot stands in for it.
- * @throws UnavailableError where it stays away; ConfigError where no waiting helps
+ * Waits for a database that does not answer, if there is no snapshot of it. @throws
+ * UnavailableError if it still does not answer; ConfigError for an error that
+ * waiting cannot mend
  */
 async function startWithDatabase (catalog: Catalog, { DATABASE_WAIT: wait }: Config, log: FastifyBaseLogger): Promise<void> {
   try {
     await untilReachable(async () => await catalog.start(), wait * 1000, (failure, left) => {
-      log.warn({ err: failure.cause }, `${failure.message} It is waited for, ${Math.ceil(left / 1000)} s at most.`)
+      log.warn({ err: failure.cause }, `${failure.message} Trying again for ${Math.ceil(left / 1000)} s at most.`)
     })
   } catch (error) {
     const { message } = error as Error
@@ -173,12 +174,12 @@ async function startWithDatabase (catalog: Catalog, { DATABASE_WAIT: wait }: Con
   }
 }
 
-/** A database stays the same one when its password changes. */
+/** A database is the same one after a change of its password. */
 function withoutCredentials (url: string): string {
   return url.replace(/^(postgres(?:ql)?:\/\/)[^/?#]*@/, '$1')
 }
 
-/** Tells one place from another; a digest, since the file that it stands in may be read by others. */
+/** Identifies a source. A digest, because other users may read the snapshot file. */
 function originOf (url: string): string {
   return createHash('sha256').update(url).digest('base64url')
 }
@@ -191,12 +192,12 @@ function watchers (catalog: Catalog, log: FastifyBaseLogger): Parameters<ModelSt
       catalog.edited(revision)
     },
     error => {
-      if (!troubled) log.warn({ err: error }, 'edits by other processes cannot be noticed until the database answers again')
+      if (!troubled) log.warn({ err: error }, 'edits by other processes are not noticed until the database answers again')
       troubled = true
     },
     () => { catalog.refresh() }
   ]
 }
 
-/** The catalog: which models there are, and the routes that tell. */
+/** The catalog and its routes. */
 export default fp(catalogPlugin, { name: 'catalog', fastify: '5.x' })

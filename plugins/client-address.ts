@@ -3,8 +3,8 @@ import type { FastifyRequest } from 'fastify'
 import { withoutPort } from '../src/http/address.ts'
 
 /**
- * The address by which limits know a client. Of IPv6 that is its /64, since a
- * household or a machine has a whole one at its disposal.
+ * The address of a client for limits. For IPv6 its /64, because one household or
+ * machine usually has a whole /64.
  */
 export function clientAddress ({ ip }: FastifyRequest): string {
   return normalizeIP(withoutPort(ip ?? ''))

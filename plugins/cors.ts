@@ -9,8 +9,9 @@ export interface CorsOptions {
 }
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
-// What SDKs read, for browsers that do not know the asterisk. That one is all headers, so also the growing families of
-// upstream services (openai-*, x-ratelimit-*): it holds for requests without credentials, and no others are allowed.
+// The asterisk exposes all headers, such as openai-* and x-ratelimit-*, to requests
+// without credentials, and no others are allowed. The names are those that SDKs
+// read, for browsers that do not support the asterisk.
 const EXPOSED = [
   'age', 'cache-status', 'etag', 'location', 'content-disposition',
   'x-request-id', 'request-id', 'openai-processing-ms',
@@ -24,7 +25,7 @@ const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/
 async function corsPlugin (app: FastifyInstance, { origins }: CorsOptions): Promise<void> {
   const delegator: FastifyCorsOptionsDelegateCallback = ({ headers, method }, done) => {
     const { origin = '' } = headers
-    // An OPTIONS request that is no preflight is answered as any other unknown route.
+    // An OPTIONS request that is not a preflight is an unknown route.
     const asks = method !== 'OPTIONS' || headers['access-control-request-method'] !== undefined
     done(null, {
       origin: origin !== '' && asks && origins.isListed(origin) && (origins.any ? '*' : origin),
@@ -38,8 +39,8 @@ async function corsPlugin (app: FastifyInstance, { origins }: CorsOptions): Prom
 }
 
 /**
- * An allowed page may send any header: a list of names would break with the next
- * release of a client, and the page could ask without a browser anyway.
+ * An allowed page may send any header, because a list of names would break with new
+ * releases of clients.
  */
 function tokensOf (requested: unknown): string[] {
   if (typeof requested !== 'string') return []

@@ -20,16 +20,16 @@ declare module 'fastify' {
 
 /** What `app.ts` supplies. */
 export interface DocsOptions {
-  /** The proxied routes: they carry no schema of their own. */
+  /** The proxied routes, which have no schema of their own. */
   endpoints: readonly DescribedEndpoint[]
-  /** The address at which clients reach the gateway, without a slash at its end. Default: the one that the document came from. */
+  /** The address at which clients reach the gateway, without a trailing slash. Default: that of the document. */
   publicUrl?: string | undefined
 }
 
-/** Where `npm run build` puts the page's files, compressed ahead. */
+/** The folder of the page's compressed files, made by `npm run build`. */
 const BUILT = new URL('../openapi/dist/', import.meta.url)
 
-/** Nothing inline, nothing from elsewhere; `blob:` and `data:` are Swagger UI's icons and the answers that it shows. */
+/** No inline code, nothing from other origins. Swagger UI needs `blob:` and `data:` for its icons and for answers. */
 const CSP = {
   'default-src': ["'none'"],
   'script-src': ["'self'"],
@@ -48,26 +48,26 @@ async function docsPlugin (app: FastifyInstance, { endpoints, publicUrl = '/' }:
       info: {
         title: 'Model gateway',
         version: manifest.version,
-        description: 'Which models there are, and one address for their chat, image and speech requests. OpenAI clients use the base URL `/openai/v1`; the routes there are those of `/v1`, but for the shape of the model list.',
+        description: 'A model list, and one address for chat, image and speech requests. OpenAI clients use the base URL `/openai/v1`, which has the same routes as `/v1` but another shape of the model list.',
         license: { name: 'MIT', identifier: 'MIT' }
       },
       servers: [{ url: publicUrl, description: 'This gateway.' }],
       tags: [
-        { name: 'models', description: 'Which models there are.' },
+        { name: 'models', description: 'The model list.' },
         { name: 'inference', description: 'Requests to models. A request that names no model gets the default one.' },
-        { name: 'openai', description: 'The same below the base URL of OpenAI clients.' },
+        { name: 'openai', description: 'The same routes below the base URL of OpenAI clients.' },
         { name: 'admin', description: 'Changes to the catalog.' },
-        { name: 'health', description: 'For those who keep the gateway running.' },
-        { name: 'docs', description: 'What this page is made from.' }
+        { name: 'health', description: 'Probes for operators.' },
+        { name: 'docs', description: 'The OpenAPI document.' }
       ],
       components: {
         securitySchemes: {
-          apiKey: { type: 'http', scheme: 'bearer', description: 'One of the gateway\'s `API_KEYS`, where it has any; else whatever the inference service asks for.' },
-          apiKeyHeader: { type: 'apiKey', in: 'header', name: 'x-api-key', description: 'The same key, where there is no `Authorization`.' },
+          apiKey: { type: 'http', scheme: 'bearer', description: 'One of the gateway\'s `API_KEYS`. If it has none: a key of the inference service.' },
+          apiKeyHeader: { type: 'apiKey', in: 'header', name: 'x-api-key', description: 'The same key, if there is no `Authorization` header.' },
           adminKey: { type: 'http', scheme: 'bearer', description: 'The gateway\'s `ADMIN_API_KEY`.' }
         }
       },
-      // The empty one first: a gateway without keys is open.
+      // The empty requirement comes first, because a gateway without keys is open.
       security: [{}, { apiKey: [] }, { apiKeyHeader: [] }]
     },
     transform: ({ schema, url, route }) => showRoute(schema, url, route),
@@ -89,7 +89,7 @@ async function docsPage (scope: FastifyInstance): Promise<void> {
   await scope.register(helmet, { contentSecurityPolicy: { useDefaults: false, directives: CSP } })
   await scope.register(swaggerUi, {
     routePrefix: '/docs',
-    // Addresses relative to the page's own, so that it works below a path prefix.
+    // Relative addresses, so that the page works below a path prefix.
     indexPrefix: '.',
     transformSpecification: document => ({ ...document, servers: [{ url: '..', description: 'This gateway.' }] }),
     transformSpecificationClone: false,
@@ -97,7 +97,7 @@ async function docsPage (scope: FastifyInstance): Promise<void> {
     theme: { title: 'Model gateway' },
     uiConfig: { layout: 'BaseLayout', docExpansion: 'list', defaultModelsExpandDepth: 0, displayRequestDuration: true, plugins: [mendSwaggerUi] }
   })
-  // Swagger UI's own routes send these files as they are. Routes by name come before its wildcard.
+  // Named routes take precedence over Swagger UI's wildcard, which would send these files uncompressed.
   if (existsSync(BUILT)) {
     await scope.register(serveStatic, {
       root: fileURLToPath(BUILT),
@@ -116,9 +116,9 @@ type Component = (props: Props) => unknown
 interface System { React: { createElement: (component: Component, props: Props) => unknown } }
 
 /**
- * Runs in the page, so it may use nothing from around it. Swagger UI would send
- * each optional form field that is left empty (a `model` that names none), and
- * play audio by a GET of the route that was sent a POST.
+ * Runs in the page, so it must not use anything outside of it. Without it Swagger
+ * UI sends empty optional form fields (an empty `model`), and plays audio by a GET
+ * of a POST route.
  */
 function mendSwaggerUi () {
   return {
@@ -131,7 +131,7 @@ function mendSwaggerUi () {
   }
 }
 
-/** A wildcard route is shown under its `config.openapiPath`, with its parameter named as there. */
+/** Shows a wildcard route under its `config.openapiPath`, with that path's parameter name. */
 function showRoute (schema: FastifySchema, url: string, { config }: RouteOptions): { schema: FastifySchema, url: string } {
   const path = config?.openapiPath
   const name = path?.match(/\{(\w+)\}$/)?.[1]
@@ -140,5 +140,5 @@ function showRoute (schema: FastifySchema, url: string, { config }: RouteOptions
   return { schema: { ...schema, params: { type: 'object', properties: { [name]: properties['*'] }, required: [name] } }, url: path }
 }
 
-/** The OpenAPI document, at `/openapi.json`, and the page made from it, at `/docs`. Comes before the routes that it shows. */
+/** The OpenAPI document, at `/openapi.json`, and its page, at `/docs`. Must be registered before the routes that it shows. */
 export default fp(docsPlugin, { name: 'docs', fastify: '5.x' })

@@ -8,9 +8,9 @@ declare module 'fastify' {
   }
 }
 
-/** Whether the process is ending, and what it still has to do. */
+/** Whether the process is ending, and the number of its open requests. */
 export interface Drain {
-  /** New requests get a 503, so that a balancer sends them elsewhere. */
+  /** New requests get a 503, so that a balancer or client retries them elsewhere. */
   draining: boolean
   /** Requests whose answers are not yet complete. */
   active: number

@@ -18,7 +18,7 @@ const CODES: Record<string, ErrorCode> = {
   FST_ERR_CTP_EMPTY_JSON_BODY: 'invalid_json'
 }
 
-/** Anything thrown, as an error of the one shape. What is not known is a 500 without detail. */
+/** Any thrown error as a GatewayError. An unknown one is a 500 without details. */
 export function toGatewayError (error: FastifyError | GatewayError): GatewayError {
   if (error instanceof GatewayError) return error
   const [first] = error.validation ?? []
@@ -34,7 +34,7 @@ export function toGatewayError (error: FastifyError | GatewayError): GatewayErro
 /** Bytes of a refused body that Node may read to its end, so that the connection can be used again. */
 const READ_TO_THE_END = 65536
 
-/** Whether a request is still arriving, and is too long to be read to its end. */
+/** Whether a request is still arriving and too long to be read to its end. */
 function isUploading ({ complete, headers }: IncomingMessage): boolean {
   if (complete) return false
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > READ_TO_THE_END
@@ -84,8 +84,8 @@ export function errorOptions () {
 }
 
 /**
- * One error shape for everything: thrown errors, unknown routes and methods, and
- * what Node would answer by itself (CONNECT). Errors before routing are in
+ * One error shape for thrown errors, unknown routes and methods, and CONNECT, which
+ * Node would answer itself. Errors before routing are in
  * {@link errorOptions}.
  */
 export default fp(function errors (fastify: FastifyInstance, _options, done) {
@@ -102,7 +102,7 @@ export default fp(function errors (fastify: FastifyInstance, _options, done) {
   // Before a body is read: where there is no route, a broken or late body does not matter.
   fastify.addHook('preParsing', (request, _reply, _payload, next) => { next(request.is404 && hasBody(request.raw) ? unknownRoute(request) : null) })
   fastify.server.on('connect', (_request, socket) => answerOnSocket(new GatewayError('method_not_allowed', { headers: { allow: 'GET, POST' } }), socket))
-  // What Node has read behind a malformed request on the same connection may be a part of it.
+  // Requests after a malformed one on the same connection may be a part of it.
   const suspect = new WeakMap<Socket, GatewayError>()
   fastify.addHook('onRequest', ({ raw }, _reply, next) => {
     const fault = suspect.get(raw.socket) ?? ambiguity(raw)
@@ -116,7 +116,7 @@ export default fp(function errors (fastify: FastifyInstance, _options, done) {
   done()
 }, { name: 'errors' })
 
-/** Which methods a path has routes for: tells a 405 from a 404. */
+/** The methods of each path, to distinguish a 405 from a 404. */
 class RouteMethods {
   readonly #methods = new Map<string, { readonly pattern: RegExp, readonly names: Set<string> }>()
 

@@ -6,14 +6,14 @@ import { commonHeaders } from '../src/http/raw-answer.ts'
 
 /** What `app.ts` supplies. */
 export interface ExpectOptions {
-  /** A body that is said to be larger is refused: the client is not asked to send it. */
+  /** Largest body in bytes. The client is not asked to send a larger one. */
   bodyLimit: number
 }
 
 /**
- * `Expect: 100-continue`: the client is asked for its body only when nothing
- * speaks against it, so that a wrong key or a body that is too large costs no
- * upload. Node by itself would ask at once, and would answer any other expectation
+ * `Expect: 100-continue`: the client is asked for its body only if the request is
+ * not refused already, so that a wrong key or a too large body costs no upload.
+ * Node alone would send the 100 at once, and would answer any other expectation
  * with an empty 417.
  */
 export default fp(function expectPlugin (fastify: FastifyInstance, { bodyLimit }: ExpectOptions, done) {

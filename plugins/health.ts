@@ -6,16 +6,16 @@ import { ErrorSchema, GatewayError } from '../src/errors.ts'
 const StatusSchema = Type.Object({ status: Type.String() }, { examples: [{ status: 'ok' }] })
 
 /**
- * `/healthz`: the process lives. `/readyz`: the catalog can be served and the
- * process is not draining. Neither asks the inference service: its failure must
- * not take the catalog out of rotation.
+ * `/healthz`: the process is alive. `/readyz`: the catalog can be served and the
+ * process is not draining. Neither depends on the inference service, because its
+ * failure must not take the catalog out of rotation.
  */
 export default fp(function health (fastify: FastifyInstance, _options, done) {
   fastify.get('/healthz', {
     schema: {
       operationId: 'getHealth',
       tags: ['health'],
-      summary: 'The process lives',
+      summary: 'The process is alive',
       security: [],
       response: { 200: StatusSchema }
     }

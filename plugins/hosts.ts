@@ -6,9 +6,9 @@ import { hostCheck, targetHost } from '../src/http/hosts.ts'
 
 /** What `app.ts` supplies. */
 export interface HostsOptions {
-  /** Whether a key is needed: then no page can use the gateway by its name alone, and any name will do. */
+  /** Whether a key is required. If so, any host name is accepted, because a page of another site has no key. */
   keyed: boolean
-  /** Names besides local ones. */
+  /** Further names, besides local ones. */
   allowed: readonly string[]
   publicUrl: string | undefined
 }

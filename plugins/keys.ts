@@ -7,17 +7,17 @@ import { clientAddress } from './client-address.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** The keys in force; they may be replaced at any time. */
+    /** The present keys; they may be replaced at any time. */
     credentials: Credentials
     /**
-     * Lets a request pass that presents one of these keys, and notes the key's
-     * name as `request.keyName`. Wrong keys are counted by address.
-     * @throws GatewayError 401 without a right key, 429 for more than 10 wrong ones from an address in a minute
+     * Accepts a request with one of these keys, and sets `request.keyName`. Counts
+     * wrong keys by address. @throws GatewayError 401 for a missing or wrong key,
+     * 429 for more than 10 wrong ones from an address in a minute
      */
     keyGuard (request: FastifyRequest, keys: KeySet): void
   }
   interface FastifyRequest {
-    /** The name of the key that let the request in; undefined where none was needed. */
+    /** The name of the request's key; undefined if no key is required. */
     keyName: string | undefined
   }
 }
@@ -25,14 +25,14 @@ declare module 'fastify' {
 /** What `app.ts` supplies. */
 export interface KeysOptions {
   credentials: Credentials
-  /** Routes that need none of API_KEYS; one that ends in `/*` stands for all below it. */
+  /** Routes without a key. A trailing `/*` includes all routes below. */
   except: readonly string[]
 }
 
-/** How often the log tells how many wrong keys came, milliseconds. */
+/** Interval at which the number of wrong keys is logged, milliseconds. */
 const REPORT = 60_000
 
-/** Checks API keys before anything else of a request is read; unknown routes need one too. */
+/** Checks API keys before the body is read. Unknown routes need a key too. */
 export default fp(function keys (fastify: FastifyInstance, { credentials, except }: KeysOptions, done) {
   fastify.decorate('credentials', credentials)
   fastify.decorateRequest('keyName', undefined)
@@ -49,7 +49,7 @@ export default fp(function keys (fastify: FastifyInstance, { credentials, except
 }, { name: 'keys' })
 
 function keyGuard (fastify: FastifyInstance): FastifyInstance['keyGuard'] {
-  const wrongKeys = new WrongKeys(address => fastify.log.warn({ address }, 'wrong API keys from this address: further ones are answered with 429'))
+  const wrongKeys = new WrongKeys(address => fastify.log.warn({ address }, 'too many wrong API keys from this address: further ones get a 429'))
   const report = () => {
     const counts = wrongKeys.takeReport()
     if (counts !== undefined) fastify.log.warn(counts, 'wrong API keys in the last minute')

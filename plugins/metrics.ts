@@ -9,7 +9,7 @@ import manifest from '../package.json' with { type: 'json' }
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Counts what happens to requests. */
+    /** The gateway's metrics. */
     metrics: GatewayMetrics
   }
 }
@@ -17,7 +17,7 @@ declare module 'fastify' {
 /** What `app.ts` supplies. */
 export interface MetricsOptions {
   host: string
-  /** A port of its own; absent: `/metrics` is a route like the others, behind API_KEYS. */
+  /** A separate port. Undefined: `/metrics` is an ordinary route behind API_KEYS. */
   port: number | undefined
   /** MAX_QUEUED_REQUESTS. */
   queueLimit: number
@@ -25,7 +25,7 @@ export interface MetricsOptions {
   catalogMaxAge: number
 }
 
-/** `GET /metrics`, and the counting of all answers that are sent whole. */
+/** `GET /metrics`, and the counting of complete answers. */
 export default fp(function metrics (fastify: FastifyInstance, { host, port, queueLimit, catalogMaxAge }: MetricsOptions, done) {
   let known: ReadonlySet<string> = new Set()
   fastify.addHook('onReady', async () => {

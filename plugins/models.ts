@@ -11,21 +11,21 @@ import { ErrorSchema, GatewayError } from '../src/errors.ts'
 
 /** What the catalog plugin supplies. */
 export interface ModelsOptions {
-  /** Whether answers are for the holder of a key only. */
+  /** Whether answers depend on a key. */
   keyed: boolean
 }
 
 const tags = ['models']
-const IdParams = Type.Object({ '*': Type.String({ description: 'The model\'s id. Its slashes may be written as `/` or `%2F`.', examples: ['gemini-1.5-flash'] }) })
+const IdParams = Type.Object({ '*': Type.String({ description: 'Id of the model. Slashes may be written as `/` or `%2F`.', examples: ['gemini-1.5-flash'] }) })
 const ListQuery = Type.Object({ type: Type.Optional(ModelTypeSchema) })
-const notModified = Type.Null({ description: 'The copy whose tag stands in `If-None-Match` is current.' })
+const notModified = Type.Null({ description: 'The copy with the tag in `If-None-Match` is current.' })
 
-/** The routes that tell clients which models there are. Needs `catalog`. */
+/** The model routes for clients. Needs `catalog`. */
 export async function modelsRoutes (scope: FastifyInstance, { keyed }: ModelsOptions): Promise<void> {
   const app = scope.withTypeProvider<TypeBoxTypeProvider>().setValidatorCompiler(TypeBoxValidatorCompiler)
-  // Only in this scope: at the root the plugin answers 304 to any route whose tag it
-  // has seen. It is not told the tags (`reply.etag()`), because it would go on
-  // answering 304 to a tag from before an edit.
+  // Only in this scope: at the root the plugin would answer 304 for any route whose
+  // tag it has stored. Its `reply.etag()` is not used, because it would answer 304
+  // for a tag from before an edit.
   await app.register(caching, { privacy: keyed ? 'private, no-cache' : 'no-cache' })
 
   function send (request: FastifyRequest, reply: FastifyReply, { body, tag }: Rendering): void {
@@ -53,7 +53,7 @@ export async function modelsRoutes (scope: FastifyInstance, { keyed }: ModelsOpt
       return () => { renderings = made }
     }
     let shown
-    // What changes while the first renderings are made is not missed.
+    // Registered before the first renderings, so that no change is missed.
     do {
       shown = app.catalog.list()
       const show = await prepare(shown)
@@ -67,7 +67,7 @@ export async function modelsRoutes (scope: FastifyInstance, { keyed }: ModelsOpt
       operationId: 'listModels',
       tags,
       summary: 'List the models',
-      description: 'Every active model as a bare array: chat models first, then image, then speech, each in catalog order. `type` asks for one kind. An unchanged list costs a 304 where the `ETag` comes back in `If-None-Match`.',
+      description: 'Every active model as a bare array: chat models first, then image, then speech, each in catalog order. `type` selects one type. With the `ETag` in `If-None-Match`, an unchanged list is a 304.',
       querystring: ListQuery,
       response: { 200: ModelListSchema, 304: notModified, 400: ErrorSchema }
     },
@@ -113,8 +113,8 @@ export async function modelsRoutes (scope: FastifyInstance, { keyed }: ModelsOpt
 }
 
 /**
- * The rendering of a model. An id that begins with a slash may come unencoded, as
- * `/v1/models//root/x`: the router takes the two slashes for one.
+ * The rendering of a model. An id with a leading slash may be unencoded, as
+ * `/v1/models//root/x`, which the router reads as one slash.
  * @throws GatewayError model_not_found
  */
 function modelOf (detail: Renderings['detail'], id: string): Rendering {

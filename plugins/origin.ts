@@ -9,9 +9,9 @@ export interface OriginOptions {
 }
 
 /**
- * Answers 403 to pages of other origins that are not allowed, before anything is
- * done for them. CORS alone only keeps a page from reading the answer: a POST of
- * type `text/plain` is sent without a preflight, and a GPU would have worked for it.
+ * Answers 403 to pages of origins that are not allowed, before the request goes on.
+ * CORS only prevents a page from reading the answer: a POST of type `text/plain` is
+ * sent without a preflight and would reach the inference service.
  */
 export default fp(function origin (fastify: FastifyInstance, { origins }: OriginOptions, done) {
   fastify.addHook('onRequest', (request, _reply, next) => {

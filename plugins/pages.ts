@@ -10,7 +10,7 @@ import type { Config } from '../src/config.ts'
 export interface PagesOptions {
   /** The settings. */
   config: Pick<Config, 'PAGES' | 'PUBLIC_URL' | 'API_KEYS' | 'DEFAULT_CHAT_MODEL' | 'DEFAULT_IMAGE_MODEL' | 'DEFAULT_SPEECH_MODEL'>
-  /** Where `npm run build` writes them. */
+  /** The folder that `npm run build` writes. */
   directory?: URL
 }
 
@@ -19,8 +19,8 @@ const PAGES = ['studio', 'admin']
 const YEAR = 365 * 24 * 60 * 60 * 1000
 
 /**
- * Nothing inline, nothing from elsewhere. `data:` and `blob:` are pictures and
- * sound that a model made, or that the person has chosen.
+ * No inline code, nothing from other origins. `data:` and `blob:` are for images
+ * and audio from models or from the user.
  */
 const CSP = {
   'default-src': ["'none'"],
@@ -48,9 +48,9 @@ const PAGE_ADDRESSES = { studio: '/studio', admin: '/admin' }
 
 async function pagesPlugin (app: FastifyInstance, { config, directory = DIRECTORY }: PagesOptions): Promise<void> {
   const built = config.PAGES && existsSync(new URL('studio.html', directory))
-  if (config.PAGES && !built) app.log.warn('the pages are not built: there is no /studio and no /admin page; npm run build makes them')
+  if (config.PAGES && !built) app.log.warn('the pages are not built, so there is no /studio and no /admin page; npm run build makes them')
 
-  // Without PUBLIC_URL, relative: a path prefix in front of the gateway is kept.
+  // Relative without PUBLIC_URL, so that a path prefix is kept.
   const start = (config.PUBLIC_URL === undefined ? '' : `${config.PUBLIC_URL}/`) + (built ? 'studio' : 'docs')
   const index = indexOf(config, built)
   app.get('/', { schema: { hide: true } }, (request, reply) => {
@@ -61,12 +61,12 @@ async function pagesPlugin (app: FastifyInstance, { config, directory = DIRECTOR
   if (built) await app.register(servePages, { directory })
 }
 
-/** What `/` tells programs: where everything is, and which models answer requests that name none. */
+/** The index for programs at `/`: the gateway's addresses and default models. */
 function indexOf (config: PagesOptions['config'], built: boolean) {
   const addresses = Object.entries({ ...ADDRESSES, ...(built && PAGE_ADDRESSES) }).map(([name, path]) => [name, (config.PUBLIC_URL ?? '') + path])
   return {
     ...Object.fromEntries(addresses),
-    // `/` is open to all: where there are keys, models are told to their holders only.
+    // `/` is open to all, so it shows models only on a gateway without keys.
     ...(config.API_KEYS.length === 0 && { defaultModels: { chat: config.DEFAULT_CHAT_MODEL, image: config.DEFAULT_IMAGE_MODEL, speech: config.DEFAULT_SPEECH_MODEL } })
   }
 }
@@ -77,22 +77,22 @@ async function servePages (scope: FastifyInstance, { directory }: { directory: U
     root: fileURLToPath(new URL('pages/', directory)),
     prefix: '/pages/',
     index: false,
-    // A route for each file: any other name is answered as every unknown route is.
+    // A route for each file, so that any other name is an unknown route.
     wildcard: false,
     globIgnore: ['**/*.{br,gz}'],
     preCompressed: true,
-    // Each name has a hash of its content.
+    // Each name contains a hash of its content.
     maxAge: YEAR,
     immutable: true
   })
   for (const page of PAGES) {
     scope.get(`/${page}`, { schema: { hide: true } }, async (request, reply) => {
-      // The page's own addresses are relative to the one without a slash.
+      // The page's addresses are relative to its own without a trailing slash.
       if (request.originalUrl.split('?', 1)[0]!.endsWith('/')) return await reply.redirect(`../${page}`)
       return await reply.header('cache-control', 'no-cache').sendFile(`${page}.html`, fileURLToPath(directory), { cacheControl: false })
     })
   }
 }
 
-/** The studio and the admin page, as built files, and `/`, which leads to them. */
+/** The built files of the studio and the admin page, and the index at `/`. */
 export default fp(pagesPlugin, { name: 'pages', fastify: '5.x' })

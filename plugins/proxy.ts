@@ -63,7 +63,7 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
     } catch (error) {
       failure = error as Error
       if (error instanceof GatewayError) record.errorCode = error.code
-      // Nobody is left to answer, or the answer has begun and was broken off.
+      // The client has left, or the answer had begun and was broken off.
       if (error instanceof ClientLeftError) reply.hijack()
       else if (record.phase !== 'streaming') {
         record.status = (error as GatewayError).statusCode ?? 500

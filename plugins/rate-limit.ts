@@ -9,41 +9,41 @@ import { clientAddress } from './client-address.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** The Redis that counts for RATE_LIMIT; `null` where there is none. */
+    /** The shared counter in Redis; null without REDIS_URL. */
     sharedLimit: SharedLimit | null
   }
 }
 
-/** How the shared counter fares. */
+/** The state of the shared counter. */
 export interface SharedLimit {
-  /** Whether it answered last time. */
+  /** Whether its last command succeeded. */
   readonly available: boolean
-  /** Requests that passed without being counted. */
+  /** Requests that were not counted. */
   readonly uncounted: number
 }
 
 /** What `app.ts` supplies. */
 export interface RateLimitOptions {
-  /** Requests in a minute, for each key name, or each address where there is none. 0: no limit. */
+  /** Requests in a minute for each key name, or for each address without keys. 0: no limit. */
   perMinute: number
-  /** Where several processes count together. */
+  /** Redis for a common count of several processes. */
   redisUrl: string | undefined
 }
 
 const MINUTE = 60_000
-/** Clients that are counted at the same time, at most 8 MB. */
+/** Clients that are counted at the same time; they take at most 8 MB. */
 const CLIENTS = 32_768
-/** Longest that a request waits to be counted by Redis, milliseconds. */
+/** Longest time that a request waits for Redis, milliseconds. */
 const REDIS_LIMIT = 40
 const EXEMPT = ['/healthz', '/readyz']
 
-/** Limits how fast one client may ask, so that it cannot crowd out the others. */
+/** Limits the request rate of each client. */
 export default fp(async function rateLimit (fastify: FastifyInstance, { perMinute, redisUrl }: RateLimitOptions) {
   fastify.decorate('sharedLimit', null)
   if (perMinute === 0) return
   const shared = redisUrl === undefined ? undefined : await sharedCounter(fastify, redisUrl)
   await fastify.register(rateLimitPlugin, {
-    // The plugin's own hook cannot tell a Redis that fails from one that has counted nothing.
+    // The plugin's own hook does not distinguish a failed Redis from a count of zero.
     global: false,
     max: perMinute,
     timeWindow: MINUTE,
@@ -62,10 +62,10 @@ type Count = ReturnType<FastifyInstance['createRateLimit']>
 type Counted = Extract<Awaited<ReturnType<Count>>, { isAllowed: false }>
 
 /**
- * Tells the client where it stands, and refuses it past the limit. `RateLimit`
- * and `RateLimit-Policy` are those of draft-ietf-httpapi-ratelimit-headers-10, the
- * other three those of its versions up to 06, which more clients read.
- * @throws GatewayError past the limit
+ * Sets the rate-limit headers, and refuses requests above the limit. `RateLimit`
+ * and `RateLimit-Policy` follow draft-ietf-httpapi-ratelimit-headers-10; the other
+ * three follow its versions up to 06, which more clients read. @throws GatewayError
+ * above the limit
  */
 function limit (reply: FastifyReply, { max, remaining, ttlInSeconds, isExceeded }: Counted): void {
   const reset = Math.max(1, ttlInSeconds)
@@ -79,7 +79,7 @@ function limit (reply: FastifyReply, { max, remaining, ttlInSeconds, isExceeded 
   if (isExceeded) throw new GatewayError('rate_limit_exceeded', { headers: { 'retry-after': String(reset) } })
 }
 
-/** Counts in this process; the plugin's own store would forget a client when 5,000 others come. */
+/** Counts in this process. The plugin's own store keeps 5,000 clients only. */
 class MemoryStore implements FastifyRateLimitStore {
   readonly #counts = new WindowCounts(MINUTE, CLIENTS)
 
@@ -95,16 +95,16 @@ class MemoryStore implements FastifyRateLimitStore {
 
 interface SharedCounter {
   readonly store: Pick<RateLimitPluginOptions, 'redis' | 'nameSpace'>
-  /** Counts by Redis; undefined, and soon, where that does not answer: a limit is not worth an outage. */
+  /** Counts in Redis; undefined after a short wait if it does not answer, so that a request never fails because of Redis. */
   count <T> (ask: () => Promise<T>): Promise<T | undefined>
 }
 
 async function sharedCounter (fastify: FastifyInstance, url: string): Promise<SharedCounter> {
-  // Only where there is one: its modules are a part of the time to start.
+  // Loaded only if it is used, because it takes a part of the time to start.
   const { connectRedis } = await import('../src/limits/redis.ts')
   const outage = new Outage(error => {
-    if (error === undefined) fastify.log.info('Redis answers again: RATE_LIMIT holds')
-    else fastify.log.warn({ err: { type: error.name, message: error.message } }, 'Redis does not answer: requests pass uncounted until it does')
+    if (error === undefined) fastify.log.info('Redis answers again: requests are counted')
+    else fastify.log.warn({ err: { type: error.name, message: error.message } }, 'Redis does not answer: requests are not counted until it does')
   })
   let uncounted = 0
   const redis = await connectRedis(url, { onError: error => outage.failed(error, performance.now()), onReady: () => outage.answered() })

@@ -4,16 +4,16 @@ import { Reload } from '../src/reload.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** What is read anew on SIGHUP. Plugins register their part of it. */
+    /** The tasks that run on SIGHUP. */
     reload: Reload
   }
 }
 
-/** `app.reload`: the place where plugins say what they read anew on SIGHUP. */
+/** Adds `app.reload`, where plugins register what is read again on SIGHUP. */
 export default fp(function reload (fastify: FastifyInstance, _options, done) {
   fastify.decorate('reload', new Reload((name, error) => {
-    if (error === undefined) fastify.log.info(`read anew: ${name}`)
-    else fastify.log.error({ err: error }, `could not be read anew, what was there stays: ${name}`)
+    if (error === undefined) fastify.log.info(`read again: ${name}`)
+    else fastify.log.error({ err: error }, `could not be read again, the previous state stays: ${name}`)
   }))
   done()
 }, { name: 'reload' })

@@ -7,7 +7,7 @@ import type { Trust } from '../src/http/trust.ts'
 // Printable, without the separators of logs and headers, and bounded.
 const SAFE_ID = /^[\w.:@=+/-]{1,128}$/
 
-/** Makes request ids: a new one, or what a trusted peer sent. An option of the Fastify instance. */
+/** An option of the Fastify instance: a random request id, or the one of a trusted peer. */
 export function requestIdOptions (trust: Trust) {
   return {
     genReqId: (request: IncomingMessage) => {
@@ -17,7 +17,7 @@ export function requestIdOptions (trust: Trust) {
   }
 }
 
-/** Tells each answer's request id. */
+/** Adds `X-Request-Id` to every answer. */
 export default fp(function requestIdHeader (fastify: FastifyInstance, _options: FastifyServerOptions, done) {
   fastify.addHook('onRequest', (request, reply, next) => {
     reply.header('x-request-id', request.id)

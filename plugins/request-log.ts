@@ -5,26 +5,26 @@ import { traceIdOf, type RequestSpan } from '../src/telemetry/traces.ts'
 
 declare module 'fastify' {
   interface FastifyReply {
-    /** The request is proxied: its line is written at the end of its exchange. */
+    /** Whether the request is proxied: its line is then written when its exchange ends. */
     proxied: boolean
   }
 }
 
-/** Bytes that are kept for a reader of the log that has stalled. What is more is dropped. */
+/** Bytes that are buffered while the log's reader stalls. Further lines are dropped. */
 const BACKLOG = 16 * 1024 * 1024
 
-/** pino to standard output, written without waiting: a reader that stalls must not stop the streams. An option of the Fastify instance. */
+/** Options of the Fastify instance: pino, written to standard output asynchronously, so that a stalled reader does not stop the streams. */
 export function logOptions (level: string) {
   const stream = pino.destination({ dest: 1, sync: false, minLength: 4096, maxLength: BACKLOG, periodicFlush: 100 })
   return { logger: { level, stream }, logController: new RequestLog() }
 }
 
-/** Milliseconds as they are logged: to the microsecond. */
+/** Milliseconds for the log, with three decimals. */
 export function logged (milliseconds: number | undefined): number | undefined {
   return milliseconds === undefined ? undefined : Math.round(milliseconds * 1000) / 1000
 }
 
-/** Routes that probes ask all the time. */
+/** Routes of frequent probes, logged at `debug`. */
 const PROBES = new Set(['/healthz', '/readyz', '/metrics'])
 
 /** One line for each answered request, in place of Fastify's two. */
@@ -45,7 +45,7 @@ class RequestLog extends LogController {
   }
 }
 
-/** The line of a proxied request, also where it got no answer. */
+/** Logs a proxied request, also one without an answer. */
 export function logExchange (request: FastifyRequest, record: ExchangeRecord, span?: RequestSpan, error?: Error & { code?: string }): void {
   const fields = {
     ...whoAndWhat(request),
@@ -72,7 +72,7 @@ export function logExchange (request: FastifyRequest, record: ExchangeRecord, sp
   else request.log.warn(fields, error?.message ?? 'proxied')
 }
 
-/** Seconds as they are logged. */
+/** Seconds → milliseconds for the log. */
 function inMs (seconds: number | undefined): number | undefined {
   return seconds === undefined ? undefined : logged(seconds * 1000)
 }
@@ -86,14 +86,14 @@ function whoAndWhat (request: FastifyRequest) {
   }
 }
 
-/** The model that a request to the admin API is about. */
+/** The model of a request to the admin API. */
 function editedModel ({ routeOptions, params, body }: FastifyRequest): string | undefined {
   if (routeOptions.url === '/admin/models/*') return (params as { '*': string })['*']
   const { id } = routeOptions.url === '/admin/models' ? (body ?? {}) as { id?: unknown } : {}
   return typeof id === 'string' ? id : undefined
 }
 
-/** An error without its other properties: undici's hold bytes that the upstream sent. */
+/** An error without its other properties: undici's errors contain bytes from the upstream. */
 function described (cause: unknown): object | undefined {
   return cause instanceof Error ? { name: cause.name, code: (cause as NodeJS.ErrnoException).code, message: cause.message } : undefined
 }

@@ -5,7 +5,7 @@ import manifest from '../package.json' with { type: 'json' }
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Null: traces are off. */
+    /** Null if traces are off. */
     traces: Traces | null
   }
 }
@@ -16,7 +16,7 @@ export interface TracesOptions {
   upstream: string
 }
 
-/** Traces, where OpenTelemetry's standard variables ask for them (docs/operations.md). */
+/** Traces, if OpenTelemetry's standard variables switch them on (docs/operations.md). */
 export default fp(async function traces (fastify: FastifyInstance, { upstream }: TracesOptions) {
   const traces = await startTraces({ environment: process.env, upstream, version: manifest.version, warn: message => fastify.log.warn({ from: 'OpenTelemetry' }, message) })
   fastify.decorate('traces', traces ?? null)

@@ -1,12 +1,11 @@
 /**
- * Compresses the docs page's own files ahead, from the package that they come in
- * to openapi/dist/. JavaScript, since it also runs where there are no
- * development packages, at the end of an installation.
+ * Compresses the docs page's files from their package to openapi/dist/. JavaScript,
+ * because it also runs at the end of an installation without development packages.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 
-/** What the page loads, but for what @fastify/swagger-ui writes anew for each gateway. */
+/** The files that the page loads, except those that @fastify/swagger-ui generates for each gateway. */
 const FILES = ['swagger-ui-bundle.js', 'swagger-ui-standalone-preset.js', 'swagger-ui.css', 'index.css']
 
 const source = new URL('./static/', import.meta.resolve('@fastify/swagger-ui'))

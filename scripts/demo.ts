@@ -1,12 +1,11 @@
 /**
- * `npm run demo`: the gateway, and the inference stand-in behind it, so that
- * there is something to try at once. With INFERENCE_SERVICE_URL set, that
+ * `npm run demo`: the gateway with the inference stand-in behind it. With INFERENCE_SERVICE_URL set, that
  * service is used and no stand-in is started.
  */
 import { serve } from '../src/server.ts'
 import { startFakeInference } from '../test/fake-inference.ts'
 
-/** A pace at which a person can see an answer being streamed. */
+/** A speed at which a person can see an answer being streamed. */
 const PACE = { firstTokenDelay: 300, tokensPerSecond: 20 }
 
 async function demo (): Promise<void> {

@@ -5,10 +5,10 @@
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 
-/** Licences that ask for no more than their own text being kept. */
+/** Licences that only require their text to be kept. */
 const ACCEPTED = ['MIT', 'ISC', 'BSD-2-Clause', 'BSD-3-Clause', 'Apache-2.0', '0BSD', 'BlueOak-1.0.0']
 
-/** What is read of a CycloneDX document, as `npm sbom` makes it. */
+/** The part of a CycloneDX document (`npm sbom`) that is read. */
 export interface Bom { components: Array<{ name: string, version: string, licenses?: Array<{ license?: { id?: string, name?: string }, expression?: string }> }> }
 
 /** The CycloneDX document of what is installed in production, from the lock file. */
@@ -23,7 +23,7 @@ function licenceOf ({ licenses = [] }: Bom['components'][number]): string {
   return licenses.map(({ license, expression }) => expression ?? license?.id ?? license?.name).join(', ')
 }
 
-/** The page, and the packages whose licence is none of the accepted ones. */
+/** The page, and the packages without an accepted licence. */
 export function licencePage (bom: Bom): { page: string, refused: string[] } {
   const packages = bom.components.filter(({ name }) => !OWN.test(name))
     .map(component => ({ name: component.name, version: component.version, licence: licenceOf(component) }))

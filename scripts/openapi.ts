@@ -6,7 +6,7 @@ import { loadConfig } from '../src/config.ts'
 /** Where the committed document is. */
 export const OPENAPI_FILE = new URL('../openapi/openapi.json', import.meta.url)
 
-/** The document of a gateway with every route there is: the admin's exist only where there is an admin key. */
+/** The document of a gateway with every route. The admin routes need an admin key. */
 export async function openapiDocument (): Promise<string> {
   const app = await buildApp(loadConfig({ ADMIN_API_KEY: 'only-to-show-the-routes', LOG_LEVEL: 'silent' }))
   await app.ready()

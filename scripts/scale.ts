@@ -1,7 +1,7 @@
 /**
  * `npm run scale`: several gateways behind HAProxy, on one PostgreSQL and one
- * Redis, while one of them is killed every few seconds. Streams and lists are read,
- * the catalog is edited, and one client asks more than its limit allows.
+ * Redis, while one of them is killed every few seconds. Clients read streams and
+ * lists, edit the catalog, and one exceeds its rate limit.
  *
  *   npm run scale -- --gateways 4 --seconds 60
  *
@@ -31,12 +31,12 @@ const { values } = parseArgs({
 })
 const [gatewayCount, seconds, streamCount, readerCount, killEvery] = [values.gateways, values.seconds, values.streams, values.readers, values['kill-every']].map(Number) as [number, number, number, number, number]
 
-/** Within which an edit must show on every replica, milliseconds. */
+/** Time within which an edit must show on every replica, milliseconds. */
 const EDIT_LIMIT = 1000
 /** RATE_LIMIT: enough for each client of the load, which has a key of its own. */
 const RATE_LIMIT = 600
 const ADMIN_KEY = randomUUID()
-/** The client that asks more than it may, the one that does so while gateways are killed, and those of the load. */
+/** The client that exceeds its limit, the one that does so while gateways are killed, and those of the load. */
 const LIMITED = ['calm', 'killed'] as const
 const keyOf = (name: string) => `${name}-${ADMIN_KEY}`
 const loadKeys = Array.from({ length: streamCount + readerCount }, (_, place) => `load${place}`)
@@ -85,7 +85,7 @@ async function startGateway (gateway: { name: string, port: number }, service: s
     API_KEYS: [...LIMITED, ...loadKeys].map(name => `${name}:${keyOf(name)}`).join(','),
     SHUTDOWN_GRACE: '10'
   })
-  // Where Redis does not answer in time, requests pass uncounted, and the gateway says so.
+  // If Redis does not answer in time, requests are not counted, and the gateway logs it.
   child.stdout!.on('data', chunk => { tally.outages += String(chunk).split('Redis does not answer').length - 1 })
   await outputMatching(child, /listening at (http:\S+?)"/)
   return child
@@ -133,7 +133,7 @@ function judgeFailure (what: string, began: number, gateways: Gateway[], answer:
   else problems.push(`${what}: ${answer instanceof Error ? answer.message : `${answer.status} from ${answer.servedBy}, ${answer.text.slice(-100)}`}`)
 }
 
-/** As the OpenAI SDKs do: what a draining gateway has not begun is sent again. */
+/** Retries requests that a draining gateway has refused, as the OpenAI SDKs do. */
 async function persistently (url: string, path: string, key: string, method?: string, body?: string): Promise<Answer> {
   for (;;) {
     const answer = await ask(url, path, key, method, body)
@@ -185,14 +185,14 @@ async function readStreams (url: string, key: string, gateways: Gateway[], end: 
   })
 }
 
-/** Adds a model, and looks at each replica by itself until it shows. */
+/** Adds a model, and polls each replica until it shows. */
 async function edit (url: string, gateways: Gateway[]): Promise<void> {
   const number = ++edits.added
   const id = idOf(number)
   const body = JSON.stringify({ id, name: id, type: 'chat', contextLength: 1024 })
   for (;;) {
     const answer = await persistently(url, '/admin/models', ADMIN_KEY, 'POST', body).catch((error: Error) => error)
-    // 409: it had been made when the gateway was killed.
+    // 409: the model was created before the gateway was killed.
     if (!(answer instanceof Error) && (answer.status === 201 || answer.status === 409)) break
     await sleep(100)
   }
@@ -213,7 +213,7 @@ async function edit (url: string, gateways: Gateway[]): Promise<void> {
   tally.edits++
 }
 
-/** In turn, one gateway is killed, the next one asked to end; each comes back. */
+/** Kills one gateway and stops the next one in turn; each is restarted. */
 async function disturb (gateways: Gateway[], service: string, end: number): Promise<void> {
   for (let turn = 0; performance.now() < end - 4000; turn++) {
     const gateway = gateways[turn % gateways.length]!
@@ -232,7 +232,7 @@ async function disturb (gateways: Gateway[], service: string, end: number): Prom
 
 interface LimitTrial { allowed: number, lost: number, took: number, outages: number }
 
-/** Asks past the limit, all through the balancer: how many were let through, and how many got no answer. */
+/** Sends more requests than the limit through the balancer. Returns how many passed, and how many got no answer. */
 async function exceedLimit (url: string, name: string): Promise<LimitTrial> {
   const counts = { allowed: 0, lost: 0, took: 0, outages: 0 }
   const began = performance.now()
@@ -251,7 +251,7 @@ async function exceedLimit (url: string, name: string): Promise<LimitTrial> {
   return counts
 }
 
-/** The limit is one for all gateways, to within a request; what was lost may have been counted. */
+/** The limit is common to all gateways, within one request; lost requests may have been counted. */
 function judgeLimit (name: string, { allowed, lost, took, outages }: LimitTrial): void {
   if (took > 60_000) problems.push(`limit, ${name}: the trial took longer than the minute that it measures`)
   else if (allowed > RATE_LIMIT + 1 || allowed + lost < RATE_LIMIT - 1) {

@@ -1,6 +1,6 @@
 /**
  * `npm run screenshots`: pictures of the studio and the admin page for the docs,
- * light and dark, wide and on a phone. Wants built pages and a Chromium.
+ * light and dark, wide and on a phone. Needs built pages and Chromium.
  */
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
@@ -15,7 +15,7 @@ import { startGateway } from '../test/helper.ts'
 
 const FOLDER = join(import.meta.dirname, '../docs/images')
 const SIZES = { wide: { width: 1280, height: 800 }, phone: { width: 390, height: 800 } }
-/** The largest picture that belongs in a repository, bytes. */
+/** Largest size of a picture, bytes. */
 const LARGEST = 120 * 1024
 
 const QUESTION = 'How do merge sort and quicksort differ?'
@@ -36,7 +36,7 @@ const byName = people.toSorted((a, b) => a.name.localeCompare(b.name))
 const ends: Array<() => unknown> = []
 const session = { teardown: (end: () => unknown) => ends.unshift(end) }
 
-/** An inference service that gives one answer, at a pace as of a fast model. */
+/** An inference service with one answer, at the speed of a fast model. */
 async function startWriter (): Promise<string> {
   const server = createServer(async (request, response) => {
     request.resume()

@@ -1,12 +1,12 @@
 /**
  * Mixed traffic through a gateway of its own process, with clients that leave and
- * an upstream that fails at random, for as long as is asked for:
+ * an upstream that fails at random, for a given time:
  *
  *   npm run soak -- --seconds 600 --seed 42
  *
- * The same seed makes the same requests in the same order. It ends with counts,
- * and with exit code 1 where a request was left running upstream without an
- * owner, an answer was not what it should be, or descriptors were left open.
+ * The same seed makes the same requests in the same order. It prints counts, and
+ * exits with 1 if a request ran upstream without a client, an answer was wrong, or
+ * descriptors were left open.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -26,11 +26,11 @@ if (!(seconds > 0) || !Number.isInteger(seed)) {
 }
 
 const CLIENTS = 24
-/** Requests in all: a bound for machines faster than expected. */
+/** Most requests in all. */
 const MAX_REQUESTS = 500_000
 /** How long an upstream request may outlive its client, milliseconds. The promise is 250; the rest is for a busy machine. */
 const GRACE = 2000
-/** Seconds that a silent upstream is waited for. */
+/** Seconds before a silent upstream is given up. */
 const FIRST_BYTE = 1
 
 const random = seededRandom(seed)
@@ -42,7 +42,7 @@ const pick = <T>(items: readonly T[]): T => items[below(items.length)]!
 const SSE = { 'content-type': 'text/event-stream' }
 const EVENT = 'data: {"choices":[{"delta":{"content":"word "}}]}\n\n'
 
-/** What the upstream may do with a request, and the outcomes that are right then. */
+/** Behaviours of the upstream, each with its correct outcomes. */
 const BEHAVIOURS: Record<string, { act (request: IncomingMessage, response: ServerResponse): void, right: readonly Outcome[] }> = {
   whole: { act: (_request, response) => { response.end('{"whole":true}') }, right: ['200'] },
   stream: { act: (_request, response) => stream(response, 20, () => { response.end('data: [DONE]\n\n') }), right: ['200'] },
@@ -138,7 +138,7 @@ async function request (port: number, { bytes, leaveAfter, leave, stallFor }: Pl
       leave(socket)
       setTimeout(() => {
         socket.destroy()
-        // Where the system refuses to reset a socket, Node emits no `close`.
+        // If the system refuses to reset a socket, Node emits no `close`.
         resolve()
       }, 50)
     }, leaveAfter)
@@ -160,7 +160,7 @@ async function startGateway (serviceUrl: string): Promise<{ child: ChildProcess,
     env: { PATH: process.env.PATH ?? '', PORT: '0', LOG_LEVEL: 'info', INFERENCE_SERVICE_URL: serviceUrl, UPSTREAM_FIRST_BYTE_TIMEOUT: String(FIRST_BYTE), MAX_CONCURRENT_REQUESTS: '16' },
     stdio: ['ignore', 'pipe', 'inherit']
   })
-  // Read to the end: a full pipe would hold the gateway's log, and with it the gateway.
+  // The output is read, because a full pipe would stall the gateway's log.
   const port = await new Promise<number>((resolve, reject) => {
     child.stdout!.on('data', chunk => {
       const found = /listening at http:\/\/[^:]+:(\d+)/.exec(String(chunk))?.[1]

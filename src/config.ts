@@ -5,7 +5,7 @@ import { compileTrust } from './http/trust.ts'
 
 /** Exit code of a process that refuses its configuration (sysexits.h EX_CONFIG). */
 export const EX_CONFIG = 78
-/** Exit code of a process that cannot start for now, and may later (sysexits.h EX_TEMPFAIL). */
+/** Exit code of a process that cannot start at present (sysexits.h EX_TEMPFAIL). */
 export const EX_TEMPFAIL = 75
 
 const flag = (value: boolean) => Type.Boolean({ default: value, must: 'be true or false' })
@@ -20,12 +20,12 @@ const oneOf = <const T extends string>(values: T[], value: T) => Type.Union(valu
 
 // A line break would end the part that carries the id in a multipart body.
 const MODEL_ID = '^[^\\u0000-\\u001f\\u007f]+$'
-// As browsers name pages: no path, but the slash of a copied address; extensions have schemes of their own.
+// An origin as browsers send it. The trailing slash of a copied address is allowed; extensions have their own schemes.
 const ORIGIN = '^(\\*|[A-Za-z][A-Za-z0-9+.-]*://[^/?#@\\s*]+/?)$'
-// Plain segments, none of them a dot segment, and an asterisk as the last one only; `models` is the catalog's.
+// Plain segments, no dot segments, an asterisk only as the last one. `models` belongs to the catalog.
 const EXTRA_PATH = '^(?!models(/|$))(?!.*(^|/)\\.{1,2}(/|$))[A-Za-z0-9._~:-]+(/[A-Za-z0-9._~:-]+)*(/\\*)?$'
 const KEY = '^[\\x21-\\x7e]+$'
-// A key, or a name, a colon and a key. What stands before the first colon is always a name; it may be empty.
+// A key, or a name, a colon and a key. The text before the first colon is always the name, which may be empty.
 const NAMED_KEY = '^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?:[\\x21-\\x2b\\x2d-\\x7e]+$|^[\\x21-\\x2b\\x2d-\\x39\\x3b-\\x7e]+$'
 const HOST_NAME = '^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$'
 
@@ -80,7 +80,7 @@ export const ConfigSchema = Type.Object({
   PAGES: flag(true)
 }, { additionalProperties: false })
 
-/** The frozen settings that every other part is given. */
+/** The frozen settings. */
 export type Config = Readonly<Static<typeof ConfigSchema>>
 
 /** Thrown by {@link loadConfig}; `problems` holds one line for each bad setting, without its value. */
@@ -93,7 +93,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** Thrown where the gateway cannot start for now: what it needs is away, and the settings may be right. */
+/** Thrown if the gateway cannot start because something that it needs does not answer. */
 export class UnavailableError extends Error {
   readonly exitCode = EX_TEMPFAIL
   constructor (message: string, options?: ErrorOptions) {
@@ -105,7 +105,7 @@ export class UnavailableError extends Error {
 /** Settings by name, as `process.env` has them. */
 export type Environment = Record<string, string | undefined>
 
-/** What a pattern cannot tell of a setting that is otherwise in order. */
+/** Checks that a pattern cannot express, for settings that match their pattern. */
 const CHECKS: { readonly [Name in keyof Config]?: (value: NonNullable<Config[Name]>) => boolean } = {
   INFERENCE_SERVICE_URL: isPlainUrl,
   PUBLIC_URL: isPlainUrl,
@@ -147,7 +147,7 @@ function haveAKeyInCommon ({ API_KEYS: clients, ADMIN_API_KEY: admins }: Config)
   return admins.some(entry => keys.has(namedKey(entry).key))
 }
 
-/** null, which no list may be, for commas alone: a template whose keys were all empty must not open the gateway. */
+/** Null, which is not valid, for commas alone: a template with empty keys must not open the gateway. */
 function listOrNone (raw: string): string[] | null {
   const items = raw.split(',').map(item => item.trim()).filter(item => item !== '')
   return items.length === 0 ? null : items
@@ -155,7 +155,7 @@ function listOrNone (raw: string): string[] | null {
 
 const DECIMAL = /^-?\d+(\.\d+)?$/
 
-/** Numbers are decimal only: `0x10` or `1e3` in an environment file is a slip, not a number. */
+/** Numbers are decimal only: `0x10` or `1e3` in an environment file is likely a mistake. */
 function convert (schema: TSchema, raw: string): unknown {
   if (schema.type === 'string') return raw
   if ((schema.type === 'number' || schema.type === 'integer')) return DECIMAL.test(raw) ? Number(raw) : raw
@@ -168,7 +168,7 @@ function isPlainUrl (value: string): boolean {
   return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '' && !/[?#]/.test(value)
 }
 
-/** Also of a port that no address can have, which the pattern lets through. */
+/** Also checks the port's range, which the pattern does not. */
 function isOrigin (value: string): boolean {
   return value === '*' || URL.canParse(value)
 }

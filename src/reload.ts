@@ -1,12 +1,12 @@
-/** What is read anew, and how. */
+/** Reads one source again. */
 type Task = () => void | Promise<void>
 
-/** Says how a task ended; `error` is undefined where it succeeded. */
+/** Reports the end of a task; `error` is undefined if it succeeded. */
 export type ReloadReport = (name: string, error: unknown) => void
 
 /**
- * What can be read anew while the gateway runs. Each task keeps what it had
- * where it fails, and the others run all the same.
+ * The tasks of a reload. A task that fails keeps its previous state, and does not
+ * stop the others.
  */
 export class Reload {
   readonly #tasks = new Map<string, Task>()
@@ -24,8 +24,8 @@ export class Reload {
   }
 
   /**
-   * Runs every task, in the order of registration. A call during a run is
-   * followed by one more run, because what it speaks of may have been read already.
+   * Runs every task, in the order of registration. A call during a run causes one
+   * more run, because the run may have read its source before the change.
    */
   async run (): Promise<void> {
     if (this.#running === undefined) {

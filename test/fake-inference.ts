@@ -1,11 +1,11 @@
 /**
- * The inference stand-in: answers like a service that speaks OpenAI's APIs (chat,
- * responses, images, speech) and Anthropic's messages, and infers nothing. The tests' upstream, and the demo's. Bare node:http, so that
- * it shares no code, and no mistake, with the gateway in front of it.
+ * The inference stand-in, for tests and the demo. It answers OpenAI's APIs (chat,
+ * responses, images, speech) and Anthropic's messages without a model. Bare
+ * node:http, so that it shares no code with the gateway.
  *
  *   node test/fake-inference.ts --port 8001 --first-token-delay 200 --tokens-per-second 20
  *
- * Every flag of {@link StandInBehaviour} also steers a single request, as a
+ * Every flag of {@link StandInBehaviour} can also be set for one request, by a
  * header or a query parameter: `x-stand-in-status: 429`, `?x-stand-in-stall-after=3`.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -26,7 +26,7 @@ export interface StandInBehaviour {
   breakAfter?: number
   /** How it breaks: an early FIN (default) or an RST. */
   breakWith?: 'fin' | 'rst'
-  /** Falls silent after that many tokens, and keeps the connection. */
+  /** Stops sending after that many tokens, and keeps the connection open. */
   stallAfter?: number
   /** Answers with this status and an error body. */
   status?: number
@@ -45,23 +45,23 @@ export interface StandInOptions extends StandInBehaviour {
   keepBody?: number
 }
 
-/** One request that reached the stand-in; filled in as it goes on. */
+/** One request that reached the stand-in; updated while it runs. */
 export interface RecordedRequest {
   readonly method: string
-  /** As it was on the wire, query included. */
+  /** As received, with the query. */
   readonly url: string
   readonly headers: IncomingMessage['headers']
-  /** Names and values in turn, as they were on the wire. */
+  /** Names and values alternating, as received. */
   readonly rawHeaders: string[]
   /** The kept bytes so far. */
   readonly body: Buffer
-  /** All bytes so far, kept or not. */
+  /** Number of bytes so far, kept or not. */
   bodyLength: number
   /** The whole request has arrived. */
   complete: boolean
   /** The whole answer has been sent. */
   answered: boolean
-  /** The caller went away before the whole answer was sent. */
+  /** The client left before the whole answer was sent. */
   aborted: boolean
   /** Times by `performance.now()`. */
   readonly receivedAt: number
@@ -73,7 +73,7 @@ export interface FakeInference {
   readonly url: string
   readonly port: number
   readonly requests: RecordedRequest[]
-  /** The first recorded request that fulfils the predicate, now or within `timeout` milliseconds. */
+  /** The first recorded request that matches the predicate, now or within `timeout` milliseconds. */
   waitFor (predicate: (request: RecordedRequest) => boolean, timeout?: number): Promise<RecordedRequest>
   /** Cuts every connection and stops listening. */
   close (): Promise<void>
@@ -87,7 +87,7 @@ const number = (text: string) => {
   return value
 }
 
-/** Flag, header and query name of each behaviour, and how its text is read. */
+/** Flag, header and query name of each behaviour, and its parser. */
 const STEERING: Record<string, (behaviour: StandInBehaviour, text: string) => void> = {
   'first-token-delay': (b, text) => { b.firstTokenDelay = number(text) },
   'tokens-per-second': (b, text) => { b.tokensPerSecond = number(text) },
@@ -129,7 +129,7 @@ export async function startFakeInference (options: StandInOptions = {}): Promise
       sendError(res, 400, `The stand-in cannot read this request: ${error.message}`)
     }
   })
-  // A stand-in that closes idle connections would make every test a keep-alive race.
+  // Idle connections stay open, because closing them would make every test a keep-alive race.
   server.keepAliveTimeout = 0
   server.requestTimeout = 0
 
@@ -282,7 +282,7 @@ async function readFields (req: IncomingMessage, body: Buffer): Promise<Fields> 
 
 const nameOf = (fields: Fields) => typeof fields.model === 'string' ? fields.model : '(none named)'
 
-/** The words of the answer; each is one token, and there are as many as were asked for. */
+/** The words of the answer, one token each, as many as requested. */
 function * words (fields: Fields, said: string, count?: number): Generator<string> {
   const text = `You asked the stand-in for model ${nameOf(fields)}. It is no AI: it only says back what it was asked. You said: ${said || '(nothing)'}`
   const known = text.match(/\S+/g)!
@@ -533,7 +533,7 @@ interface TokenStream {
   end (text: string, count: number): Iterable<string>
 }
 
-/** Streams an answer token by token, at the speed and to the end that the behaviour says. */
+/** Streams an answer token by token, with the behaviour's speed and ending. */
 async function sendTokens (exchange: Exchange, type: string, stream: TokenStream): Promise<void> {
   const { res, behaviour, signal } = exchange
   const { firstTokenDelay = 0, tokensPerSecond, breakAfter, stallAfter } = behaviour
@@ -558,7 +558,7 @@ async function sendTokens (exchange: Exchange, type: string, stream: TokenStream
   for (const token of stream.tokens) {
     if (count > 0 && tokensPerSecond) await pause(1000 / tokensPerSecond, signal)
     await write(res, stream.each(token), signal)
-    // An endless answer must not gather in memory.
+    // An endless answer must not fill the memory.
     if (text.length < 1_000_000) text += token
     count++
     if (await ended()) return
@@ -567,7 +567,7 @@ async function sendTokens (exchange: Exchange, type: string, stream: TokenStream
   res.end()
 }
 
-/** Sends an answer that has its length; breaks or stalls after half of it where told to. */
+/** Sends an answer with a length; breaks or stalls after half of it if the behaviour says so. */
 async function sendWhole (exchange: Exchange, type: string, content: string | Buffer): Promise<void> {
   const { res, behaviour, signal } = exchange
   const body = Buffer.from(content)
@@ -587,7 +587,7 @@ const broken = new WeakSet<ServerResponse>()
 
 async function breakOff ({ res, behaviour, signal }: Exchange): Promise<void> {
   const socket = res.socket as Socket
-  // An RST throws away what the other side's kernel has not yet handed over.
+  // An RST discards bytes that the other side's kernel has not delivered yet.
   await pause(20, signal)
   broken.add(res)
   if (behaviour.breakWith === 'rst') socket.resetAndDestroy()
@@ -620,7 +620,7 @@ function sendJson (res: ServerResponse, status: number, value: unknown, headers:
   res.end(body)
 }
 
-/** What Anthropic's API calls each status (docs.anthropic.com, API errors). */
+/** Anthropic's error type of each status (docs.anthropic.com, API errors). */
 const ANTHROPIC_ERRORS: Record<number, string> = {
   400: 'invalid_request_error',
   401: 'authentication_error',

@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import { buildApp } from '../src/app.ts'
 import { loadConfig } from '../src/config.ts'
 
-/** Whatever can end something with itself: a test. */
+/** A test, or anything else with a teardown. */
 export type Teardown = { teardown (end: () => unknown): unknown }
 
 export interface TestGateway {
@@ -13,7 +13,7 @@ export interface TestGateway {
   readonly url: string
 }
 
-/** A gateway on a port of the system's choice, ended with the test. Settings as in the environment. */
+/** Starts a gateway on a free port and stops it after the test. Settings are environment variables. */
 export async function startGateway (t: Teardown, settings: Record<string, string>): Promise<TestGateway> {
   const app = await buildApp(loadConfig({ LOG_LEVEL: 'silent', SHUTDOWN_GRACE: '0', ...settings }))
   await app.listen({ host: '127.0.0.1', port: 0 })
@@ -29,9 +29,9 @@ export async function startGateway (t: Teardown, settings: Record<string, string
 export interface RawUpstream {
   readonly url: string
   readonly port: number
-  /** Every connection ever accepted, in order. */
+  /** All accepted connections, in order. */
   readonly sockets: Socket[]
-  /** What each connection has sent, by its place in `sockets`. */
+  /** The bytes from each connection, by its index in `sockets`. */
   readonly received: Buffer[]
 }
 
@@ -39,8 +39,8 @@ const HEAD_START = /(POST|GET|HEAD) \/\S* HTTP\/1\.1\r\n/
 const HEAD = new RegExp(`${HEAD_START.source}[^]*?\r\n\r\n`)
 
 /**
- * An upstream of bytes: `onRequest` is called with the socket once a request's
- * head has arrived whole, and again for each later one.
+ * An upstream that is a bare socket server: `onRequest` is called with the socket
+ * for each complete request head.
  */
 export async function startRawUpstream (t: Teardown, onRequest: (socket: Socket, hit: number) => void): Promise<RawUpstream & { readonly hits: () => number }> {
   const sockets: Socket[] = []
@@ -49,7 +49,7 @@ export async function startRawUpstream (t: Teardown, onRequest: (socket: Socket,
   const server = createServer(socket => {
     const place = sockets.push(socket) - 1
     const chunks: Buffer[] = []
-    // Joined only where it is asked for: joining at each chunk of a large body takes seconds.
+    // Joined when it is read, because joining at each chunk of a large body takes seconds.
     Object.defineProperty(received, place, { configurable: true, enumerable: true, get: () => Buffer.concat(chunks) })
     let pending = ''
     socket.on('error', () => {})
@@ -60,7 +60,7 @@ export async function startRawUpstream (t: Teardown, onRequest: (socket: Socket,
         pending = pending.slice(head.index + head[0].length)
         onRequest(socket, hits++)
       }
-      // The rest is a body, but for the beginning of a head.
+      // The rest is a body, or the beginning of a head.
       if (!HEAD_START.test(pending)) pending = pending.slice(-1000)
     })
   })
@@ -76,15 +76,15 @@ export async function startRawUpstream (t: Teardown, onRequest: (socket: Socket,
 
 export interface RawClient {
   readonly socket: Socket
-  /** All that came back so far, as latin1. */
+  /** All bytes received so far, as latin1. */
   readonly text: () => string
-  /** The connection's end; `true` where it ended by an error (a reset). */
+  /** Resolves at the connection's end; `true` after an error (a reset). */
   readonly closed: Promise<boolean>
   /** Waits until the answer so far matches. */
   until (pattern: RegExp, timeout?: number): Promise<string>
 }
 
-/** A client of bytes. */
+/** A client that is a bare socket. */
 export async function rawClient (port: number, head?: string | Buffer): Promise<RawClient> {
   const socket = connect(port, '127.0.0.1')
   let received = ''
@@ -108,7 +108,7 @@ export function post (path: string, body: string | Buffer, headers: Record<strin
   return Buffer.concat([Buffer.from(`POST ${path} HTTP/1.1\r\n${lines}content-length: ${Buffer.byteLength(body)}\r\n\r\n`), Buffer.from(body)])
 }
 
-/** Waits for a condition; fails with `detail` when it does not come. */
+/** Waits for a condition; fails with `detail` after a time. */
 export async function eventually (condition: () => boolean, timeout = 2000, detail: () => string = () => condition.toString()): Promise<void> {
   const deadline = performance.now() + timeout
   while (!condition()) {
@@ -117,7 +117,7 @@ export async function eventually (condition: () => boolean, timeout = 2000, deta
   }
 }
 
-/** The gateway is back to rest: nothing under way, no slot held. */
+/** Waits until no request is under way and no slot is held. */
 export async function atRest ({ app }: TestGateway): Promise<void> {
   await eventually(() => app.forwarder.underWay === 0 && app.forwarder.inFlight === 0, 2000, () => `under way ${app.forwarder.underWay}, in flight ${app.forwarder.inFlight}`)
 }

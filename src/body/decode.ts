@@ -8,7 +8,7 @@ const DECODERS: Record<string, () => Duplex> = {
   'x-gzip': createGunzip,
   deflate: createInflate,
   br: createBrotliDecompress,
-  // RFC 9659: a window of 8 MB at most. By Node's default it is 128 MB, which a decoder fills at the word of 3 KB.
+  // RFC 9659: a window of 8 MB at most. Node's default is 128 MB, which 3 KB of input can make a decoder allocate.
   zstd: () => createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: 23 } })
 }
 

@@ -260,7 +260,7 @@ export class JsonModelScanner implements ModelScanner {
     else if (edit !== undefined) this.model = this.#defaultModel
   }
 
-  /** Plans the default model at a place of the current chunk, which may begin in an earlier one. */
+  /** Plans the default model at a position in the current chunk; the replaced bytes may begin in an earlier one. */
   #add (at: number, removed: number, key: string): void {
     if (this.#defaultModel === undefined) return
     this.edit = { position: this.#offset + at, removed, inserted: Buffer.from(key + JSON.stringify(this.#defaultModel)) }
@@ -362,7 +362,7 @@ function unescaped (raw: string): string {
   }
 }
 
-/** A name that reads as it is written, in every encoding. */
+/** A name without escapes, which reads the same in every encoding. */
 const PLAIN = /^[ !#-[\]-~]*$/
 
 function decodeName (raw: string): string | null {

@@ -1,30 +1,29 @@
 const FIRST_RETRY_MS = 500
 const LAST_RETRY_MS = 30_000
 
-/** A value and when it was good (milliseconds since 1970). */
+/** A value and the time at which it was read (milliseconds since 1970). */
 export interface Copy<T> {
   value: T
   loadedAt: number
-  /** Whether it comes from before the start. */
+  /** Whether it comes from the snapshot of an earlier process. */
   restored: boolean
 }
 
-/** What {@link Cached} is made of. */
+/** Settings of {@link Cached}. */
 export interface CachedOptions<T> {
-  /** Fetches and checks; whatever it throws leaves the copy in place. */
+  /** Fetches and checks the value. If it throws, the copy stays. */
   load: (signal: AbortSignal) => Promise<T>
-  /** How old the copy may be before a request for it starts a refresh (milliseconds). */
+  /** Age of the copy from which a request starts a refresh (milliseconds). */
   maxAge: number
-  /** Told of each new copy; the refresh is done when it has returned. */
+  /** Called with each new copy. The refresh is complete when it returns. */
   onCopy: (copy: Copy<T>) => Promise<void>
   onFailure: (error: unknown, retryIn: number) => void
 }
 
 /**
- * A copy of something that may be slow, dead or wrong. Nobody waits for it: the
- * copy is there at once, and a refresh runs behind it (stale-while-revalidate,
- * RFC 5861), one at a time. A refresh that failed is tried again, each time
- * after a longer pause.
+ * A cached copy of a source that may be slow or broken. A request gets the copy at
+ * once, and a refresh runs in the background (stale-while-revalidate, RFC 5861),
+ * one at a time. A failed refresh is retried, each time after a longer pause.
  */
 export class Cached<T> {
   readonly #options: CachedOptions<T>
@@ -34,9 +33,9 @@ export class Cached<T> {
   #next: Promise<void> | undefined
   #retry: NodeJS.Timeout | undefined
   #failures = 0
-  /** When a refresh last failed, and why; a success does not clear it. */
+  /** The last failure of a refresh. A success does not clear it. */
   lastFailure: { at: number, error: unknown } | undefined
-  /** When the next try is due after a failure. */
+  /** Time of the next try after a failure. */
   nextTry: number | undefined
 
   constructor (options: CachedOptions<T>) {
@@ -53,16 +52,16 @@ export class Cached<T> {
     return this.#copy
   }
 
-  /** Takes over a copy from before the start, with its age. */
+  /** Takes over a copy of an earlier process, with its age. */
   async restore ({ value, loadedAt }: Pick<Copy<T>, 'value' | 'loadedAt'>): Promise<void> {
     this.#copy = { value, loadedAt, restored: true }
     await this.#options.onCopy(this.#copy)
   }
 
-  /** Starts a refresh where the copy is too old and no refresh is under way or due. */
+  /** Starts a refresh if the copy is too old and no refresh or retry is under way. */
   touch (now = Date.now()): void {
     if (this.#flight !== undefined || this.#retry !== undefined) return
-    // A copy from the future is one from before the clock was set back, and may be of any age.
+    // A copy from the future means that the clock was set back: its age is unknown.
     if (this.#copy !== undefined && this.#copy.loadedAt <= now && now - this.#copy.loadedAt < this.#options.maxAge) return
     this.refresh()
   }
@@ -73,7 +72,7 @@ export class Cached<T> {
     return this.#flight
   }
 
-  /** Refreshes with what is there from now on: a refresh under way may have read what has changed since. Never rejects. */
+  /** Refreshes with a read that begins after this call: a refresh under way may have read before a change. Never rejects. */
   reload (): Promise<void> {
     if (this.#flight === undefined) return this.refresh()
     this.#next ??= this.#flight.then(() => {
@@ -108,7 +107,7 @@ export class Cached<T> {
 
   #failed (error: unknown): void {
     const ceiling = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#failures++)
-    // Replicas that lost the same source together must not come back together.
+    // Jitter: replicas that lost the same source at once must not retry at once.
     const retryIn = ceiling * (0.5 + Math.random() / 2)
     this.lastFailure = { at: Date.now(), error }
     this.nextTry = this.lastFailure.at + retryIn

@@ -4,7 +4,7 @@ import { valueAt, wordsOf, type Statements } from './types.ts'
 type Item = Readonly<Record<string, unknown>>
 type Ability = 'tools' | 'reasoning' | 'structuredOutput'
 
-/** Where servers list what a model takes and gives; the first place that holds a list counts. */
+/** Paths at which servers list input and output modalities. The first one that holds a list counts. */
 const MODALITIES = {
   input: [
     ['architecture', 'input_modalities'], // OpenRouter, Hugging Face's router
@@ -20,7 +20,7 @@ const MODALITIES = {
   ]
 } as const
 
-/** Where servers list or flag what a model can do: a list of words, or an object of booleans or `{supported}`. */
+/** Paths at which servers state abilities: a list of words, or an object of booleans or `{supported}`. */
 const PLACES: ReadonlyArray<readonly string[]> = [
   ['capabilities'], // Mistral, LM Studio, Ollama, llama.cpp, Infinity, Anthropic
   ['capabilities', 'supports'], // GitHub Copilot
@@ -28,7 +28,7 @@ const PLACES: ReadonlyArray<readonly string[]> = [
   ['model_info'] // LiteLLM
 ]
 
-/** The words for each ability, in lower case, with `-` for `_` and without a `supports-` before them. */
+/** The words for each ability, in lower case, with `-` for `_`, without the prefix `supports-`. */
 const ABILITIES: Readonly<Record<Ability, readonly string[]>> = {
   tools: [
     'tools', // OpenRouter, Ollama, Xinference, Fireworks
@@ -47,7 +47,7 @@ const ABILITIES: Readonly<Record<Ability, readonly string[]>> = {
   ]
 }
 
-/** The words that say what a model takes besides text. */
+/** Words for input modalities besides text. */
 const INPUTS: Readonly<Record<string, string>> = {
   vision: 'image', // Mistral, LM Studio, Ollama, Xinference, LiteLLM
   'image-input': 'image', // Anthropic, Fireworks
@@ -60,7 +60,7 @@ const MODALITY = /^[a-z][a-z0-9_-]{0,29}$/
 const MOST_MODALITIES = 20
 const MOST_WORDS = 100
 
-/** What a server says of one model: its capabilities, and what tells its kind. */
+/** What a server states about one model: its capabilities, and the values that decide its kind. */
 export function readStatements (item: Item): Statements & { capabilities: Capabilities | undefined } {
   const flags = flagsOf(item)
   const [legacyInput, legacyOutput] = legacyModalities(item)
@@ -82,7 +82,7 @@ export function readStatements (item: Item): Statements & { capabilities: Capabi
   }
 }
 
-/** Every word with which the server says that the model can or cannot do something. */
+/** Every ability that the server states, true or false. */
 function flagsOf (item: Item): Map<string, boolean> {
   const flags = new Map<string, boolean>()
   for (const place of PLACES) {
@@ -93,7 +93,7 @@ function flagsOf (item: Item): Map<string, boolean> {
   for (const name of ['supports_tools', 'supports_image_input', 'supports_vision', 'supports_function_calling', 'supports_reasoning', 'supports_response_schema']) {
     if (typeof item[name] === 'boolean') addFlags(flags, { [name]: item[name] })
   }
-  // What is not in OpenRouter's list of parameters may be possible all the same, so it says only yes.
+  // OpenRouter's list of parameters may be incomplete, so an absent one is unknown, not false.
   for (const word of wordsOf(Array.isArray(item['supported_parameters']) ? item['supported_parameters'].slice(0, MOST_WORDS) : [])) {
     if (ABILITY_WORDS.has(word)) flags.set(word, true)
   }
@@ -110,10 +110,10 @@ function addFlags (flags: Map<string, boolean>, object: Item): void {
   }
 }
 
-/** Text, and what the flags add to it. Nothing where no flag speaks of the input. */
+/** Text, and the modalities that the flags add. Undefined if no flag is about the input. */
 function flaggedInput (item: Item, flags: ReadonlyMap<string, boolean>): string[] | undefined {
   const known = Object.entries(INPUTS).filter(([word]) => flags.has(word))
-  // LM Studio's REST API v0 tells models that see (`vlm`) from those that do not (`llm`).
+  // LM Studio's REST API v0 distinguishes models with image input (`vlm`) from others (`llm`).
   if (item['type'] === 'vlm') return ['text', 'image']
   return known.length === 0 ? undefined : ['text', ...new Set(known.filter(([word]) => flags.get(word)).map(([, modality]) => modality))]
 }

@@ -5,10 +5,10 @@ import { SkipCount, SKIPPED, type ReportedList, type Skipped } from './reported.
 import { atOnce, inSlices } from './slices.ts'
 import type { Snapshot, SnapshotFile } from './snapshot.ts'
 
-/** Where the catalog can come from. */
+/** The sources of the catalog. */
 export type CatalogSource = 'static' | 'database' | 'inference'
 
-/** A place that is asked again and again, and the name under which its list is kept over a restart. */
+/** A source that is read repeatedly, and the name of its list in the snapshot. */
 export interface Loader<T> {
   origin: string
   load: (signal: AbortSignal) => Promise<T>
@@ -20,41 +20,41 @@ export interface CuratedList {
   models: readonly CuratedModel[]
 }
 
-/** What a {@link Catalog} is made of. */
+/** Parts of a {@link Catalog}. */
 export interface CatalogParts {
   source: CatalogSource
-  /** The list that stands in wherever there is no better one yet. */
+  /** The list that is used until a better one has been read. */
   fallback: readonly CuratedModel[]
   /** Reads that list again. */
   readFallback?: () => Promise<readonly CuratedModel[]>
-  /** The database, where there is one. */
+  /** The database, if there is one. */
   curated?: Loader<CuratedList>
-  /** The inference service, where it is the source. */
+  /** The inference service, if it is the source. */
   reported?: Loader<ReportedList>
-  /** How old a copy may be before it is refreshed (milliseconds). */
+  /** Age from which a copy is refreshed (milliseconds). */
   maxAge: number
   snapshots?: SnapshotFile
-  /** Told of each failed refresh; `retryIn` (milliseconds) is absent for the static list, which is read again when it changes. */
+  /** Called for each failed refresh. `retryIn` (milliseconds) is absent for the static list, which is read again when it changes. */
   onFailure: (what: 'database' | 'inference' | 'file', error: unknown, retryIn?: number) => void
-  /** Told when other entries of the service's list are skipped than before. */
+  /** Called when the skipped entries of the service's list change. */
   onSkipped?: (skipped: Skipped) => void
 }
 
-/** How old the models are and where they come from. */
+/** The age and origin of the models. */
 export interface Freshness {
-  /** The source, or what stands in for it: the snapshot of an earlier process, or the curated list. */
+  /** The source, or its substitute: the snapshot of an earlier process, or the curated list. */
   origin: CatalogSource | 'snapshot' | 'curated'
-  /** In seconds. Absent where the list cannot age. */
+  /** Seconds. Absent for a list that does not age. */
   age?: number
-  /** Seconds until a refresh is due; negative where it is overdue. */
+  /** Seconds until a refresh is due; negative if it is overdue. */
   ttl?: number
 }
 
 const NOTHING_SKIPPED: Skipped = { count: 0, reasons: {} }
 
 /**
- * The models that may be used, from whichever source, at once: the list is the
- * latest good copy, and a source that is slow or broken is dealt with behind it.
+ * The active models, from any source, without waiting: the list is the latest good
+ * copy, and sources are refreshed in the background.
  */
 export class Catalog {
   readonly source: CatalogSource
@@ -71,7 +71,7 @@ export class Catalog {
   #inputs: Inputs
   #joined: Joined
   #byId: ReadonlyMap<string, Model> = new Map()
-  /** The copy of the source of which the models are made; a newer one may be on its way through {@link #settle}. */
+  /** The copy of the source from which the present models were made. {@link #settle} may be processing a newer one. */
   #shown: Copy<unknown> | undefined
   #skipped = NOTHING_SKIPPED
   #settling: Promise<void> | undefined
@@ -89,10 +89,9 @@ export class Catalog {
   }
 
   /**
-   * Reads the database, which must answer or have left a snapshot. The inference
-   * service is not waited for: until it answers, the snapshot or the curated
-   * list stands in.
-   * @throws what the database failed with, where no copy is at hand.
+   * Reads the database, which must answer unless there is a snapshot of it. Does
+   * not wait for the inference service: until it answers, the snapshot or the
+   * curated list is used. @throws the database's error if there is no copy
    */
   async start (): Promise<void> {
     const { curated, reported } = await this.#parts.snapshots?.read() ?? {}
@@ -118,12 +117,12 @@ export class Catalog {
     return this.#joined.active
   }
 
-  /** Every model of the source, those that are not active too. */
+  /** Every model of the source, active or not. */
   curated (): readonly CuratedModel[] {
     return this.#joined.all
   }
 
-  /** For admins: every model of the source and every curated one, and where each of its fields comes from. */
+  /** For admins: every model of the source and every curated one, with the source of each field. */
   adminView (): SourcedModel[] {
     return sourcedModels(this.#inputs)
   }
@@ -135,16 +134,16 @@ export class Catalog {
     return sourcedModels({ reported: reported && ofId(reported), database: database && ofId(database), fixed: ofId(fixed) })[0]
   }
 
-  /** Starts a refresh of whatever is too old, and waits for none. */
+  /** Starts a refresh of each copy that is too old, without waiting. */
   touch (now = Date.now()): void {
     this.#curated?.touch(now)
     this.#reported?.touch(now)
   }
 
   /**
-   * Work that has to be done before a change of the models is shown. `prepare` is
-   * given the new models; what it returns is called in the same turn of the event
-   * loop in which they become those of the catalog.
+   * Registers work that must precede a change of the models. `prepare` gets the new
+   * models; the function that it returns is called in the same turn of the event
+   * loop in which the catalog changes.
    */
   beforeChange (prepare: (models: readonly Model[]) => Promise<() => void>): void {
     this.#preparations.push(prepare)
@@ -155,12 +154,12 @@ export class Catalog {
     this.#listeners.push(listener)
   }
 
-  /** Reads everything anew and waits for it. Never rejects: {@link status} tells how it went. */
+  /** Reads every source again and waits for it. Never rejects: {@link status} has the result. */
   async refresh (): Promise<void> {
     await Promise.all([this.#curated?.reload(), this.#reported?.reload()])
   }
 
-  /** Reads the static list again. One that is wrong is reported, and the list stays. Never rejects. */
+  /** Reads the static list again. An invalid one is reported and changes nothing. Never rejects. */
   async reloadStatic (): Promise<void> {
     if (this.#parts.readFallback === undefined) return
     try {
@@ -175,25 +174,25 @@ export class Catalog {
     await this.#settle()
   }
 
-  /** The database is at that revision: reads it anew where the copy is of another one. */
+  /** The database is at that revision: reads it again if the copy has another one. */
   async edited (revision?: number): Promise<void> {
     if (revision === undefined || revision !== this.#curated?.copy?.value.revision) await this.#curated?.reload()
     else await this.#settling
   }
 
-  /** How old the models are and where they come from. */
+  /** The age and origin of the models. */
   freshness (now = Date.now()): Freshness {
     const shown = this.#shown
     if (this.source === 'static') return { origin: 'static' }
     if (shown === undefined) return { origin: 'curated' }
     const age = Math.floor((now - shown.loadedAt) / 1000)
     const origin = shown.restored ? 'snapshot' : this.source
-    // The clock was set back: the age is not known, and a refresh is due.
+    // The clock was set back: the age is unknown, and a refresh is due.
     if (age < 0) return { origin, age: 0, ttl: 0 }
     return { origin, age, ttl: Math.floor(this.#parts.maxAge / 1000) - age }
   }
 
-  /** What an operator wants to know. */
+  /** The state of the catalog, for operators. */
   status (now = Date.now()) {
     const { origin, age } = this.freshness(now)
     const failures = [
@@ -225,7 +224,7 @@ export class Catalog {
     return this.source === 'inference' ? this.#reported : this.#curated
   }
 
-  /** A copy of a source; a list that says the same as the one before is the same array. */
+  /** A copy of a source. A list equal to the one before is the same array. */
   #cached<K extends string, T extends Record<K, readonly object[]>> (what: 'database' | 'inference', loader: Loader<T> | undefined, list: K): Cached<T> | undefined {
     if (loader === undefined) return undefined
     const cached: Cached<T> = new Cached<T>({
@@ -249,7 +248,7 @@ export class Catalog {
     return cached
   }
 
-  /** Makes the models of what the sources say now, one such change at a time. */
+  /** Builds the models from the present copies, one change at a time. */
   async #settle (): Promise<void> {
     this.#changed = true
     this.#settling ??= this.#settleAll().finally(() => { this.#settling = undefined })
@@ -269,7 +268,7 @@ export class Catalog {
     }
   }
 
-  /** Makes the models of these inputs those of the catalog, all of it in one turn of the event loop. */
+  /** Replaces the catalog's models in one turn of the event loop. */
   async #take (inputs: Inputs, shown: Copy<unknown> | undefined): Promise<void> {
     const before = this.#joined.active
     const joined = await inSlices(joinedModels(inputs, this.#byId))
@@ -277,7 +276,7 @@ export class Catalog {
     const prepared = isSame ? [] : await Promise.all(this.#preparations.map(prepare => prepare(joined.active)))
     this.#inputs = inputs
     this.#shown = shown
-    // Who compares lists by identity sees no change where there is none.
+    // An unchanged list keeps its identity, so that callers can compare by it.
     this.#joined = isSame ? { ...joined, active: before } : joined
     if (isSame) return
     this.#byId = byId(joined.active)

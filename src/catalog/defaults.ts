@@ -8,9 +8,9 @@ const DEFAULTS = {
 } as const satisfies Partial<Record<keyof Config, ModelType>>
 
 /**
- * A sentence for each default model that the catalog does not have as a model of
- * that type, naming setting and model. `absence` says of a missing one what that
- * means. Warnings only: the inference service may know the model all the same.
+ * A warning for each default model that the catalog does not have with that type.
+ * It names the setting and the model. `absence` explains a missing model. Warnings
+ * only: the inference service may still know the model.
  */
 export function defaultModelWarnings (models: readonly Model[], config: Pick<Config, keyof typeof DEFAULTS>, absence = 'which is not in the catalog'): string[] {
   return Object.entries(DEFAULTS).flatMap(([setting, type]) => {

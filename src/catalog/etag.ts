@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 
-/** A strong entity tag that changes exactly when the bytes do. */
+/** A strong entity tag: a hash of the bytes. */
 export function entityTag (bytes: Uint8Array | string): string {
   return tagOfDigest(createHash('sha256').update(bytes).digest())
 }
 
-/** The tag of content of which the SHA-256 is known. */
+/** The tag of content with a known SHA-256. */
 export function tagOfDigest (sha256: Buffer): string {
   return `"${sha256.toString('base64url').slice(0, 22)}"`
 }

@@ -1,15 +1,15 @@
 import { unwatchFile, watchFile } from 'node:fs'
 
-/** How often the file is looked at (milliseconds). */
+/** Interval of the checks (milliseconds). */
 const INTERVAL_MS = 1000
-/** Who writes a file in place may need a moment to finish (milliseconds). */
+/** Pause after a change, because a write in place may not be finished (milliseconds). */
 const SETTLE_MS = 100
 
 /**
- * Calls back when a file has changed, and returns what ends that. The file is
- * looked at through its path, so that a Kubernetes ConfigMap's swap of a symbolic
- * link above it, an editor's rename and a network file system are noticed alike;
- * notices of the kernel (inotify) tell of none of these for certain.
+ * Calls back when a file has changed; returns a function that stops it. The file is
+ * polled by its path, so that the swap of a Kubernetes ConfigMap's symbolic link,
+ * an editor's rename and a change on a network file system are all noticed. inotify
+ * misses some of these.
  */
 export function onFileChange (file: string, callback: () => void): () => void {
   let timer: NodeJS.Timeout | undefined

@@ -5,24 +5,24 @@ import type { Config } from '../config.ts'
 import { readList } from './list-reader.ts'
 import { NoList, type ReportedList } from './reported.ts'
 
-/** The most bytes of a list, as sent and as decoded. */
+/** Largest list in bytes, as sent and as decoded. */
 export const MAX_BYTES = 16 * 1024 * 1024
-/** A list is no generation: the whole of it comes within this time, however slowly it drips (milliseconds). */
+/** Longest time for the whole list to arrive (milliseconds). */
 const DEADLINE_MS = 30_000
 // Below the 5 s after which uvicorn closes an idle connection, which would race with a request.
 const KEEP_ALIVE_MS = 4000
-/** Where a list can be, below the service's URL. */
+/** Paths of a list below the service's URL. */
 const PLACES = ['/models', '/v1/models'] as const
 
 type InferenceConfig = Pick<Config, 'INFERENCE_SERVICE_URL' | 'INFERENCE_API_KEY' | 'UPSTREAM_CONNECT_TIMEOUT' | 'UPSTREAM_FIRST_BYTE_TIMEOUT' | 'UPSTREAM_IDLE_TIMEOUT'>
 
-/** What {@link InferenceModels} can be given beside its settings. */
+/** Options of {@link InferenceModels}. */
 export interface InferenceOptions {
   /** PEM certificates of the authorities to trust; absent: the built-in ones. */
   ca?: string[] | undefined
-  /** Milliseconds in which the list must come whole from an address. */
+  /** Longest time for the whole list to arrive from one address, milliseconds. */
   deadline?: number
-  /** What makes the connections; whoever gives it closes it. Absent: an agent that honours HTTP_PROXY, HTTPS_PROXY and NO_PROXY. */
+  /** Dispatcher for the requests; the caller closes it. Absent: an agent that uses HTTP_PROXY, HTTPS_PROXY and NO_PROXY. */
   dispatcher?: Dispatcher | undefined
 }
 
@@ -50,8 +50,8 @@ export class InferenceModels {
   }
 
   /**
-   * Asks at the address that last had a list, then at the other one.
-   * @throws Error that says what each address answered, without address or key.
+   * Asks the address that last had a list, then the other one. @throws Error with
+   * the answer of each path, without host or key
    */
   async load (signal: AbortSignal): Promise<ReportedList> {
     const reasons: string[] = []
@@ -62,7 +62,7 @@ export class InferenceModels {
         return list
       } catch (error) {
         if (signal.aborted) throw error
-        // Nobody is there: the other address is at the same place.
+        // No connection: the other path has the same host.
         if (!(error instanceof NoList)) throw new Error(`The inference service ${plainReason(error)}.`, { cause: error })
         reasons.push(`${place} ${error.message}`)
       }
@@ -70,7 +70,7 @@ export class InferenceModels {
     throw new Error(`The inference service has no list of models: ${reasons.join('; ')}.`)
   }
 
-  /** Gives back the connections. */
+  /** Closes the connections. */
   async close (): Promise<void> {
     await this.#ownDispatcher?.destroy()
   }
@@ -84,12 +84,12 @@ export class InferenceModels {
     }
   }
 
-  /** The decoded body of a 200. Redirects are not followed: they might lead anywhere. */
+  /** The decoded body of a 200. Redirects are not followed, because the key must not go to another host. */
   async #get (url: string, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
     const { statusCode, headers, body } = await request(url, { dispatcher: this.#dispatcher, headers: this.#headers, signal, ...this.#limits })
     const decoder = refusalOf(statusCode, headers['content-length']) ?? decoderOf(headers['content-encoding'])
     if (decoder instanceof NoList) {
-      // The rest of such a body is of no interest; its connection goes with it.
+      // The rest of such a body is not read; its connection is closed.
       body.on('error', () => {}).destroy()
       throw decoder
     }
@@ -102,19 +102,19 @@ export class InferenceModels {
         yield chunk
       }
     }
-    // What goes wrong also ends the decoder, and is thrown where that is read.
+    // An error also ends the decoder, whose reader throws it.
     return await collected(pipeline(counted, decoder, () => {}))
   }
 }
 
-/** Connections of its own, which a busy proxy cannot take away. */
+/** Separate connections, so that a busy proxy does not delay the list. */
 function ownDispatcher (config: InferenceConfig, ca: string[] | undefined): Dispatcher {
   const tls = ca === undefined ? {} : { ca }
   const timeout = config.UPSTREAM_CONNECT_TIMEOUT * 1000
   return new EnvHttpProxyAgent({
     connections: 1,
     connect: { timeout, ...tls },
-    // A ProxyAgent reads these in place of `connect`: for the service behind a tunnel, and for the proxy itself.
+    // A ProxyAgent reads these options instead of `connect`: for the service behind a tunnel, and for the proxy.
     connectTimeout: timeout,
     requestTls: { timeout, ...tls },
     proxyTls: { timeout, ...tls },
@@ -123,7 +123,7 @@ function ownDispatcher (config: InferenceConfig, ca: string[] | undefined): Disp
   } as EnvHttpProxyAgent.Options)
 }
 
-/** Why the head of an answer tells that there is no list; nothing where it does not. */
+/** The reason why an answer with this head has no list; undefined if it may have one. */
 function refusalOf (status: number, length: string | string[] | undefined): NoList | undefined {
   if (status >= 300 && status < 400) return new NoList(`answers with a redirect (${status})`)
   if (status !== 200) return new NoList(`answers ${status}`)
@@ -146,7 +146,7 @@ async function collected (body: AsyncIterable<Buffer>): Promise<Uint8Array<Array
     if (size > MAX_BYTES) throw tooLarge()
     chunks.push(chunk)
   }
-  // Not from Node's pool of small buffers: a worker thread takes over the memory.
+  // A separate allocation, because the memory is transferred to a worker thread.
   const bytes = new Uint8Array(size)
   let at = 0
   for (const chunk of chunks) {
@@ -162,7 +162,7 @@ function tooLarge (): NoList {
 
 const UNREACHABLE = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT'])
 
-/** Whether there was no connection, or none that can be trusted. */
+/** Whether the connection failed or its certificate was not accepted. */
 function isUnreachable (error: unknown): boolean {
   const { code } = error as { code?: string }
   return code !== undefined && (UNREACHABLE.has(code) || /CERT|TLS|SSL|SELF_SIGNED|VERIFY/.test(code))
@@ -177,10 +177,10 @@ const REASONS: Record<string, string> = {
   UND_ERR_SOCKET: 'closes the connection'
 }
 
-// What Node's decoders of gzip, br and zstd call their errors.
+// Error codes of Node's decoders for gzip, br and zstd.
 const ZLIB_CODE = /^(Z_|ERR__ERROR_|ZSTD_)/
 
-/** Node's and undici's messages name addresses. */
+/** Errors get the gateway's own text, because messages of Node and undici contain addresses. */
 function plainReason (error: unknown): string {
   const { name, code } = error as { name: string, code?: string }
   if (ZLIB_CODE.test(code ?? '')) return 'answers with a compressed body that cannot be decoded'

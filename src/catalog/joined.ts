@@ -7,61 +7,61 @@ import { kindByName, type Kind } from './types.ts'
 /** Where a field of a model comes from: an admin, the inference service, the static list, or a rule of the gateway. */
 export type FieldSource = 'curated' | 'service' | 'static' | 'default'
 
-/** A model with where each of its fields comes from. */
+/** A model with the source of each field. */
 export interface SourcedModel {
   record: CuratedModel
   sources: Partial<Record<Exclude<keyof CuratedModel, 'id' | 'set'>, FieldSource>>
-  /** Whether the source of the catalog lists the model; one that is only curated is not shown to clients. */
+  /** Whether the source lists the model. A model that is only curated is not shown to clients. */
   listed: boolean
 }
 
-/** What the models of the catalog are made of. */
+/** The inputs of a join. */
 export interface Inputs {
-  /** What the inference service lists; nothing where it is not the source, or has not answered yet. */
+  /** The list of the inference service; undefined if it is not the source or has not answered yet. */
   reported: readonly ReportedModel[] | undefined
-  /** The models of the database, where there is one. */
+  /** The models of the database, if there is one. */
   database: readonly CuratedModel[] | undefined
   /** The static list. */
   fixed: readonly CuratedModel[]
 }
 
-/** The models that inputs make. */
+/** The result of a join. */
 export interface Joined {
-  /** Every model of the source, those that are not active too. */
+  /** Every model of the source, active or not. */
   all: readonly CuratedModel[]
-  /** What clients are shown, chat models first, then image, then speech. */
+  /** The models that clients see: chat, then image, then speech. */
   active: readonly Model[]
-  /** How many models are of a kind that the catalog has no place for. */
+  /** Number of models whose kind the catalog does not hold. */
   leftOut: number
 }
 
 type Layer = Partial<Omit<CuratedModel, 'type'>> & { type?: Kind }
 
 /**
- * What is known of a model, the strongest first: what an admin set, what the
- * service reports, what else the database holds, the static list.
+ * The values for a model by precedence: set by an admin, reported by the service,
+ * other fields of the database, the static list.
  */
 function layersOf (reported: ReportedModel | undefined, curated: CuratedModel | undefined, fixed: CuratedModel | undefined): Array<[FieldSource, Layer]> {
   const layers: Array<[FieldSource, Layer]> = []
   if (curated !== undefined) layers.push(['curated', curatedFields(curated)])
   if (reported !== undefined) layers.push(['service', reported])
-  // A record that was not set by an admin was made from a static list.
+  // A record without fields set by an admin comes from a static list.
   if (curated !== undefined) layers.push(['static', curated])
   if (fixed !== undefined) layers.push(['static', fixed])
   return layers
 }
 
-/** The fields of a model that nobody states. */
+/** The defaults of fields that no source states. */
 function defaultsOf (id: string): Layer {
   return { name: id, description: '', type: kindByName(id) ?? 'chat', isActive: true }
 }
 
-// `isActive` is no matter of the layers: a model that the database hides stays hidden whoever set that.
+// `isActive` is not joined: a model that is hidden in the database stays hidden.
 const FIELDS = CURATED_FIELDS.filter(field => field !== 'isActive')
 
 type AnyModel = Omit<CuratedModel, 'type'> & { type: Kind }
 
-function hasPlace (model: AnyModel): model is CuratedModel {
+function isCatalogModel (model: AnyModel): model is CuratedModel {
   return model.type !== 'other'
 }
 
@@ -87,10 +87,10 @@ function join (id: string, layers: Array<[FieldSource, Layer]>): { model: AnyMod
   return { model: model as unknown as AnyModel, sources }
 }
 
-/** How many models are worked on between two places where the work may pause. */
+/** Models that are processed between two points where the work may pause. */
 const AT_A_TIME = 50
 
-/** The models that the inputs make. Models that are as before are the same objects as in `before`. */
+/** Joins the inputs. Unchanged models are the same objects as in `before`. */
 export function * joinedModels ({ reported, database, fixed }: Inputs, before: ReadonlyMap<string, Model>): Steps<Joined> {
   let all: readonly CuratedModel[] = database ?? fixed
   let leftOut = 0
@@ -99,7 +99,7 @@ export function * joinedModels ({ reported, database, fixed }: Inputs, before: R
     const models: CuratedModel[] = []
     for (const [index, { id }] of reported.entries()) {
       const { model } = join(id, layersOf(reported[index], curatedById.get(id), fixedById.get(id)))
-      if (hasPlace(model)) models.push(model)
+      if (isCatalogModel(model)) models.push(model)
       else leftOut++
       if (index % AT_A_TIME === 0) yield
     }
@@ -116,7 +116,7 @@ export function * joinedModels ({ reported, database, fixed }: Inputs, before: R
 
 const shownModels = new WeakMap<CuratedModel, Model>()
 
-/** What clients are shown of a model: of the same model the same object, and of an equal one that of before. */
+/** The client's view of a model. The same object for the same model, and the previous object for an equal one. */
 function shownModel (model: CuratedModel, before: ReadonlyMap<string, Model>): Model {
   const known = before.get(model.id)
   let shown = shownModels.get(model)
@@ -127,12 +127,12 @@ function shownModel (model: CuratedModel, before: ReadonlyMap<string, Model>): M
   return shown
 }
 
-/** Every model of the source and every curated one, with where each field comes from. */
+/** Every model of the source and every curated one, with the source of each field. */
 export function sourcedModels ({ reported, database, fixed }: Inputs): SourcedModel[] {
   const [curatedById, fixedById] = [byId(database ?? []), byId(fixed)]
   const sourced = (id: string, layers: Array<[FieldSource, Layer]>, listed: boolean): SourcedModel[] => {
     const { model, sources } = join(id, layers)
-    if (!hasPlace(model)) return []
+    if (!isCatalogModel(model)) return []
     if (model.type === 'chat' && model.contextLength === undefined) {
       model.contextLength = DEFAULT_CONTEXT_LENGTH
       sources.contextLength = 'default'
@@ -147,7 +147,7 @@ export function sourcedModels ({ reported, database, fixed }: Inputs): SourcedMo
   return [...models, ...unlisted].toSorted((a, b) => rank(a.record.id) - rank(b.record.id))
 }
 
-/** Whether two lists say the same. */
+/** Whether two lists are equal. */
 export function * sameLists (a: readonly object[], b: readonly object[]): Steps<boolean> {
   if (a.length !== b.length) return false
   for (const [index, item] of a.entries()) {
@@ -157,7 +157,7 @@ export function * sameLists (a: readonly object[], b: readonly object[]): Steps<
   return true
 }
 
-/** The service's order, except that an admin's order comes first where there is one. */
+/** The admin's order where there is one, then the service's. */
 function inOrder (models: CuratedModel[], database: readonly CuratedModel[] | undefined): CuratedModel[] {
   const rank = rankOf(database)
   return database === undefined ? models : models.toSorted((a, b) => rank(a.id) - rank(b.id))

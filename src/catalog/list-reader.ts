@@ -1,17 +1,17 @@
 import { Worker } from 'node:worker_threads'
 import { NoList, readReported, type ReportedList } from './reported.ts'
 
-/** A list of up to this many bytes costs the event loop less than a worker thread costs to start. */
+/** Up to this size in bytes, parsing costs less than starting a worker thread. */
 const SMALL_BYTES = 128 * 1024
-/** JSON of 16 MiB can become objects of many times that size. */
+/** Heap of the worker, MiB: 16 MiB of JSON can become objects of many times that size. */
 const WORKER_HEAP_MB = 512
 
-/** What the worker thread sends: the list, or why there is none. */
+/** The worker's message: the list, or the reason why there is none. */
 export type WorkerAnswer = { list: ReportedList } | { reason: string }
 
 /**
- * Reads the bytes of a list without holding up the event loop: a long one is
- * parsed in a worker thread.
+ * Reads the bytes of a list without blocking the event loop: a long one is parsed
+ * in a worker thread.
  * @throws NoList as {@link readReported} does; the signal's reason where it aborts.
  */
 export async function readList (bytes: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<ReportedList> {

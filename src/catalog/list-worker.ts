@@ -1,4 +1,4 @@
-// The worker thread in which list-reader.ts has long lists read.
+// The worker thread in which list-reader.ts parses long lists.
 import { parentPort, workerData } from 'node:worker_threads'
 import { textOf, type WorkerAnswer } from './list-reader.ts'
 import { NoList, readReported } from './reported.ts'

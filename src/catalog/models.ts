@@ -3,19 +3,19 @@ import { Type, type Static } from '@sinclair/typebox'
 /** What a model is for; also the order in which the catalog lists its models. */
 export const MODEL_TYPES = ['chat', 'image', 'speech'] as const
 
-/** The context length of a chat model of which nobody states one. */
+/** The context length of a chat model without a stated one. */
 export const DEFAULT_CONTEXT_LENGTH = 1048576
 
 /**
- * When a model of which nobody knows better was made. A constant, since a
- * `created` that moves makes every tag new (vLLM and SGLang report the time of
- * the request).
+ * The `createdAt` of models without a known one. A constant, because a changing
+ * `created` would change every ETag (vLLM and SGLang report the time of the
+ * request).
  */
 export const DEFAULT_CREATED_AT = '2025-05-01T00:00:00.000Z'
 
 /**
- * The most characters that a text of a model may have, whoever states it: the
- * table's columns, PostgreSQL's among them, have the same limits.
+ * Largest lengths of a model's texts in characters, the same as those of the
+ * table's columns.
  */
 export const MAX_LENGTH = { id: 100, name: 255, description: 10_000, provider: 100 } as const
 
@@ -25,12 +25,12 @@ const line = (maxLength: number, description: string) => Type.String({ minLength
 
 const id = line(MAX_LENGTH.id, 'The name that requests use in `model`. May contain slashes.')
 const name = line(MAX_LENGTH.name, 'What people read.')
-const description = Type.String({ maxLength: MAX_LENGTH.description, pattern: '^[^\\u0000]*$', description: 'One sentence on what the model is good for.' })
+const description = Type.String({ maxLength: MAX_LENGTH.description, pattern: '^[^\\u0000]*$', description: 'One sentence about the use of the model.' })
 const provider = line(MAX_LENGTH.provider, 'Who made the model.')
-const contextLength = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'Tokens that the model can read and write in one request.' })
+const contextLength = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'Most tokens in one request, input and output together.' })
 /** A time as JavaScript's `toISOString` writes it. */
 export const TIME_PATTERN = '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}\\.\\d{3}Z$'
-const createdAt = Type.String({ pattern: TIME_PATTERN, description: 'When the record was made (UTC).', examples: [DEFAULT_CREATED_AT] })
+const createdAt = Type.String({ pattern: TIME_PATTERN, description: 'When the record was created (UTC).', examples: [DEFAULT_CREATED_AT] })
 
 /** The kind of a model. */
 export const ModelTypeSchema = Type.Union(MODEL_TYPES.map(type => Type.Literal(type)), { title: 'ModelType', description: 'What the model is for.', examples: ['chat'] })
@@ -39,7 +39,7 @@ export type ModelType = Static<typeof ModelTypeSchema>
 const modalities = (description: string) => Type.Optional(Type.Array(Type.String({ pattern: '^[a-z][a-z0-9_-]{0,29}$' }), { minItems: 1, maxItems: 20, uniqueItems: true, description, examples: [['text', 'image']] }))
 const ability = (description: string) => Type.Optional(Type.Boolean({ description }))
 
-/** What a model can do, as far as it is known: what is unknown is left out, never false. */
+/** Capabilities of a model. Unknown ones are absent, never false. */
 export const CapabilitiesSchema = Type.Object({
   input: modalities('What the model takes: `text`, `image`, `audio`, `video`, `file`.'),
   output: modalities('What the model gives: `text`, `image`, `audio`.'),
@@ -49,10 +49,10 @@ export const CapabilitiesSchema = Type.Object({
 }, {
   additionalProperties: false,
   title: 'Capabilities',
-  description: 'What the model can do. What is not known is left out.',
+  description: 'Capabilities of the model. Unknown ones are absent.',
   examples: [{ input: ['text', 'image'], output: ['text'], tools: true }]
 })
-/** What a model can do. */
+/** Capabilities of a model. */
 export type Capabilities = Static<typeof CapabilitiesSchema>
 
 /** The full record of a model that may be used. A chat model always has a `contextLength`. */
@@ -68,7 +68,7 @@ export const ModelSchema = Type.Object({
 }, {
   additionalProperties: false,
   title: 'Model',
-  description: 'A model. Fields that are not known are left out.',
+  description: 'A model. Unknown fields are absent.',
   examples: [{ id: 'gemini-1.5-flash', name: 'Gemini 1.5 Flash', description: 'Fast and efficient for most tasks', type: 'chat', contextLength: 1048576, createdAt: DEFAULT_CREATED_AT }]
 })
 /** A model as the catalog knows it. */
@@ -79,12 +79,12 @@ export const CURATED_FIELDS = ['name', 'description', 'type', 'provider', 'conte
 /** A field that an admin can set. */
 export type CuratedField = typeof CURATED_FIELDS[number]
 
-/** A curated model: one that is not active stays out of the catalog. */
+/** A curated model. Clients do not see an inactive one. */
 export type CuratedModel = Model & {
   isActive: boolean
   /**
-   * The fields that an admin set. Absent: all of them. A field that is not named
-   * here holds a default, and gives way to what an inference service reports.
+   * The fields that an admin set. Absent: all of them. Any other field holds a
+   * default, which a value reported by the inference service replaces.
    */
   set?: readonly CuratedField[]
 }
@@ -92,7 +92,7 @@ export type CuratedModel = Model & {
 /** The fields of a curated model that an admin set, and no others. */
 export type CuratedFields = Pick<CuratedModel, 'id'> & Partial<Pick<CuratedModel, CuratedField>>
 
-/** What an admin set of a curated model. A field that was set to "not known" is not in it. */
+/** The values that an admin set. A field that was set to "unknown" is absent. */
 export function curatedFields (model: CuratedModel): CuratedFields {
   if (model.set === undefined) {
     const { set, createdAt, ...fields } = model
@@ -107,7 +107,7 @@ export const ChatItemSchema = Type.Object({ id, name, description, contextLength
 /** An item of the list: an image or speech model. */
 export const MediaItemSchema = Type.Object({ id, name, description, provider: Type.Optional(provider) }, { additionalProperties: false, title: 'MediaModel' })
 
-/** `GET /v1/models`: exactly what the frontend's dropdowns read. */
+/** `GET /v1/models`: exactly the fields that the frontend's dropdowns read. */
 export const ModelListSchema = Type.Array(Type.Union([ChatItemSchema, MediaItemSchema]), {
   title: 'ModelList',
   description: 'Chat models first, then image, then speech models.',
@@ -120,13 +120,13 @@ export const ModelListSchema = Type.Array(Type.Union([ChatItemSchema, MediaItemS
 export type ModelList = Static<typeof ModelListSchema>
 
 /**
- * A model in the shape of OpenAI's API, with the context length under both names that clients read, and what it can do
- * under the names of this gateway (`capabilities`) and of OpenRouter (`architecture`, `supported_parameters`).
+ * A model in the shape of OpenAI's API, with the context length under both names
+ * that clients read, and the capabilities under the names of this gateway (`capabilities`) and of OpenRouter (`architecture`, `supported_parameters`).
  */
 export const OpenAIModelSchema = Type.Object({
   id,
   object: Type.Literal('model'),
-  created: Type.Integer({ description: 'When the record was made, in seconds since 1970. Stable.' }),
+  created: Type.Integer({ description: 'When the record was created, seconds since 1970. Never changes.' }),
   owned_by: Type.String(),
   name,
   description,
@@ -137,8 +137,8 @@ export const OpenAIModelSchema = Type.Object({
   architecture: Type.Optional(Type.Object({
     input_modalities: Type.Optional(Type.Array(Type.String(), { description: '`capabilities.input`.' })),
     output_modalities: Type.Optional(Type.Array(Type.String(), { description: '`capabilities.output`.' }))
-  }, { additionalProperties: false, description: 'What the model takes and gives, in the field names of OpenRouter.' })),
-  supported_parameters: Type.Optional(Type.Array(Type.String(), { description: 'The abilities that the model is known to have, in the words of OpenRouter: `tools`, `reasoning`, `structured_outputs`.' }))
+  }, { additionalProperties: false, description: 'Input and output modalities, in the field names of OpenRouter.' })),
+  supported_parameters: Type.Optional(Type.Array(Type.String(), { description: 'Known abilities of the model, in the names of OpenRouter: `tools`, `reasoning`, `structured_outputs`.' }))
 }, {
   additionalProperties: false,
   title: 'OpenAIModel',
@@ -156,16 +156,16 @@ export const OpenAIModelListSchema = Type.Object({
 export type OpenAIModelList = Static<typeof OpenAIModelListSchema>
 
 /**
- * The models that may be used, by type in the order of {@link MODEL_TYPES}, each
- * type in its own order.
+ * The active models, by type in the order of {@link MODEL_TYPES}, each type in its
+ * own order.
  */
 export function activeModels (curated: readonly CuratedModel[]): Model[] {
   return MODEL_TYPES.flatMap(type => curated.filter(model => model.isActive && model.type === type)).map(publicModel)
 }
 
 /**
- * What clients are shown of a curated model. They count on the context length of
- * a chat model, so one of which nobody states it gets the default.
+ * The client's view of a curated model. Clients require the context length of a
+ * chat model, so an unknown one is the default.
  */
 export function publicModel ({ isActive, set, ...model }: CuratedModel): Model {
   if (model.type === 'chat') model.contextLength ??= DEFAULT_CONTEXT_LENGTH

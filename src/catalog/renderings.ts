@@ -3,42 +3,42 @@ import { entityTag, tagOfDigest } from './etag.ts'
 import { DEFAULT_CREATED_AT, MODEL_TYPES, type Capabilities, type Model, type ModelList, type ModelType, type OpenAIModel } from './models.ts'
 import { inSlices, type Steps } from './slices.ts'
 
-/** The bytes of an answer and the tag that stands for them. */
+/** The bytes of an answer and their ETag. */
 export interface Rendering {
   body: Buffer
   tag: string
 }
 
-/** How each shape becomes JSON. */
+/** The serialisers of one shape. */
 export interface Serializers {
-  /** An item of the list, whose keys depend on the model's type. */
+  /** An item of the list. Its keys depend on the model's type. */
   item: Record<ModelType, (item: ModelList[number]) => string>
   detail: (model: Model) => string
   openaiDetail: (model: OpenAIModel) => string
 }
 
-/** Every answer that one state of the catalog can give, serialised once and not for each request. */
+/** Every answer for one state of the catalog, serialised once. */
 export interface Renderings {
   all: Rendering
   byType: Record<ModelType, Rendering>
   openai: Rendering
-  /** Nothing where there is no such model. */
+  /** Undefined if there is no such model. */
   detail: (id: string) => Rendering | undefined
   openaiDetail: (id: string) => Rendering | undefined
 }
 
-/** A piece of JSON: as text, or where its bytes stand in an earlier rendering. */
+/** A piece of JSON: a text, or its position in an earlier rendering. */
 type Piece = string | { body: Buffer, start: number, end: number }
 
-/** How many models are worked on between two places where the work may pause. */
+/** Models that are processed between two points where the work may pause. */
 const AT_A_TIME = 20
-/** How many bytes are hashed between two such places. */
+/** Bytes that are hashed between two such points. */
 const HASHED_AT_A_TIME = 256 * 1024
 const COMMA = 0x2c
 
 /**
- * Serialises the lists. A model is serialised again only where it has changed:
- * the catalog keeps the object of one that has not, and its bytes are copied.
+ * Serialises the lists. An unchanged model keeps its object in the catalog, and its
+ * bytes are copied from the earlier rendering.
  */
 export class Renderer {
   readonly #serialize: Serializers
@@ -49,13 +49,13 @@ export class Renderer {
     this.#serialize = serialize
   }
 
-  /** The answers for these models, made in slices; a single model is serialised when it is first asked for. */
+  /** The answers for these models, made in slices. The answer for one model is serialised when it is first requested. */
   async render (models: readonly Model[]): Promise<Renderings> {
     return await inSlices(this.#render(models))
   }
 
   * #render (models: readonly Model[]): Steps<Renderings> {
-    // Item by item: fast-json-stringify finds out which shape of a union an item has by validating it.
+    // Item by item, because fast-json-stringify validates each item of a union to find its schema.
     const item = (model: Model) => this.#serialize.item[model.type](listItem(model))
     const all = yield * rendering(models, this.#items, item, '[', ']')
     const byType: Partial<Renderings['byType']> = {}
@@ -75,7 +75,7 @@ export class Renderer {
   }
 }
 
-/** A list of models as bytes, and their tag. `known` holds the piece of each model, and afterwards where it stands here. */
+/** A list of models as bytes, with its tag. `known` has the piece of each model, and afterwards its position here. */
 function * rendering (models: readonly Model[], known: WeakMap<Model, Piece>, serialize: (model: Model) => string, opening: string, closing: string): Steps<Rendering> {
   let size = opening.length + Math.max(0, models.length - 1) + closing.length
   const pieces: Piece[] = []
@@ -87,7 +87,7 @@ function * rendering (models: readonly Model[], known: WeakMap<Model, Piece>, se
   }
   const body = Buffer.allocUnsafeSlow(size)
   let at = body.write(opening)
-  // Pieces that stood side by side before are copied in one go, with the commas between them.
+  // Pieces that were adjacent before are copied together, with the commas between them.
   let run: { from: Exclude<Piece, string>, end: number, at: number } | undefined
   const copyRun = () => {
     run?.from.body.copy(body, run.at, run.from.start, run.end)
@@ -147,7 +147,7 @@ function openaiModel ({ id, name, description, type, provider, contextLength, cr
     id,
     object: 'model',
     created: Math.floor(Date.parse(createdAt ?? DEFAULT_CREATED_AT) / 1000),
-    // Clients require the field, so it cannot be left out where nobody knows.
+    // Clients require the field.
     owned_by: provider ?? 'model-gateway',
     name,
     description,
@@ -157,7 +157,7 @@ function openaiModel ({ id, name, description, type, provider, contextLength, cr
   }
 }
 
-/** OpenRouter's words for the abilities (openrouter.ai/docs/models, Supported Parameters). */
+/** OpenRouter's names for the abilities (openrouter.ai/docs/models, Supported Parameters). */
 const PARAMETERS = { tools: 'tools', reasoning: 'reasoning', structuredOutput: 'structured_outputs' } as const satisfies Partial<Record<keyof Capabilities, string>>
 
 function inOpenRoutersWords (capabilities: Capabilities): Pick<OpenAIModel, 'architecture' | 'supported_parameters'> {

@@ -2,25 +2,25 @@ import { readStatements } from './capabilities.ts'
 import { MAX_LENGTH, type Model } from './models.ts'
 import { kindByName, statedKind, valueAt, type Kind } from './types.ts'
 
-/** What an inference service says of one of its models; `type` is `other` for a kind that the catalog has no place for. */
+/** What an inference service states about one model. `type` is `other` for a kind that the catalog does not hold. */
 export type ReportedModel = Pick<Model, 'id'> & Partial<Pick<Model, 'name' | 'description' | 'provider' | 'contextLength' | 'capabilities'>> & { type?: Kind }
 
-/** Entries of a list that are not shown: how many, and for which reasons how many of them. */
+/** Entries of a list that are not shown: their number, and the number for each reason. */
 export interface Skipped {
   count: number
   reasons: Record<string, number>
 }
 
-/** A service's list, as far as it can be read. */
+/** The readable part of a service's list. */
 export interface ReportedList {
   models: readonly ReportedModel[]
   skipped: Skipped
 }
 
-/** A service that lists more than this is taken to be broken. */
+/** Most models in a list; a longer list is refused. */
 export const MAX_MODELS = 10_000
 
-/** Why an entry is skipped. The first three mean that it cannot be read; the others that it is not wanted. */
+/** Reasons to skip an entry. The first three mean that it cannot be read; the others, that it is left out on purpose. */
 export const SKIPPED = {
   noObject: 'not an object',
   noId: `no id, or one that is not a text of 1 to ${MAX_LENGTH.id} characters`,
@@ -29,12 +29,12 @@ export const SKIPPED = {
   other: 'a kind of model that the catalog has no place for'
 } as const
 
-/** Whether some entries could not be read, rather than that they are not wanted. */
+/** Whether some entries could not be read. */
 export function hasUnreadable ({ reasons }: Skipped): boolean {
   return [SKIPPED.noObject, SKIPPED.noId, SKIPPED.badId].some(reason => reasons[reason] !== undefined)
 }
 
-/** Counts entries by the reason for which they are skipped. */
+/** Counts skipped entries by reason. */
 export class SkipCount implements Skipped {
   count = 0
   readonly reasons: Record<string, number> = {}
@@ -46,19 +46,19 @@ export class SkipCount implements Skipped {
 }
 
 /**
- * What is wrong with an answer as a whole. The message completes a sentence whose
- * subject is an address, such as "/models …".
+ * The answer has no usable list. The message completes a sentence that begins with
+ * a path, such as "/models …".
  */
 export class NoList extends Error {
   override name = 'NoList'
 }
 
-/** Where servers keep the context length; the first that holds one counts. */
+/** Fields in which servers state the context length. The first with a value counts. */
 const CONTEXT_LENGTHS = [
   ['contextLength'],
   ['context_length'],
   ['max_model_len'],
-  // What llama.cpp was started with comes before what the model was trained for.
+  // The context that llama.cpp was started with comes before the one of the model's training.
   ['meta', 'n_ctx'],
   ['meta', 'n_ctx_train'],
   ['context_window'],
@@ -70,9 +70,8 @@ const CONTEXT_LENGTHS = [
 
 /**
  * Reads the text of an answer to `GET /models`: a bare array, or `{data: […]}`.
- * Entry by entry and field by field: one that cannot be read is skipped or absent
- * and takes no other with it.
- * @throws NoList where the answer is no list, or nothing in it can be read.
+ * An unreadable entry is skipped and an unreadable field is absent; all others are
+ * kept. @throws NoList if the answer is not a list, or nothing in it can be read
  */
 export function readReported (text: string): ReportedList {
   const items = itemsOf(parse(text))
@@ -112,7 +111,7 @@ type Item = Record<string, unknown>
 // eslint-disable-next-line no-control-regex -- exactly these are looked for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
 
-/** The model of an entry, or the reason why there is none. */
+/** The model of an entry, or the reason to skip it. */
 function readItem (item: unknown): ReportedModel | string {
   if (typeof item !== 'object' || item === null || Array.isArray(item)) return SKIPPED.noObject
   const { id } = item as Item
@@ -135,12 +134,12 @@ function readItem (item: unknown): ReportedModel | string {
   }
 }
 
-/** A text on one line, at most so long; an empty one says as little as none. */
+/** A text on one line, cut to `limit`; an empty one counts as absent. */
 function text (item: Item, keys: string[], maxLength: number): string | undefined {
   for (const key of keys) {
     const value = item[key]
     if (typeof value !== 'string') continue
-    // Cut first: the rest of a text of megabytes need not be cleaned.
+    // Cut first, so that a very long text is not cleaned as a whole.
     const line = cut(value, maxLength * 2).toWellFormed().replace(UNPRINTABLE, ' ').trim()
     if (line !== '') return cut(line, maxLength).trimEnd()
   }
@@ -150,7 +149,7 @@ function text (item: Item, keys: string[], maxLength: number): string | undefine
 // eslint-disable-next-line no-control-regex -- exactly these are looked for
 const UNPRINTABLE = /\s*[\u0000-\u001f\u007f-\u009f\u2028\u2029]+\s*/g
 
-/** At most so many UTF-16 units, and no half of a surrogate pair at the end. */
+/** Cuts to a number of UTF-16 units, never inside a surrogate pair. */
 function cut (value: string, maxLength: number): string {
   if (value.length <= maxLength) return value
   const last = value.charCodeAt(maxLength - 1)
@@ -158,6 +157,6 @@ function cut (value: string, maxLength: number): string {
 }
 
 function contextLengthOf (item: Item): number | undefined {
-  // Some servers write 0 for what they do not know.
+  // Some servers write 0 for unknown.
   return CONTEXT_LENGTHS.map(path => valueAt(item, path)).find((value): value is number => Number.isSafeInteger(value) && (value as number) > 0)
 }

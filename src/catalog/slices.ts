@@ -1,12 +1,12 @@
 import { setImmediate } from 'node:timers/promises'
 
-/** The longest that a slice of work may hold up the event loop, milliseconds. */
+/** Longest time for which a slice of work may block the event loop, milliseconds. */
 const SLICE_MS = 5
 
 /** Work that yields wherever it may pause. */
 export type Steps<T> = Generator<void, T, void>
 
-/** Does long work in slices, and lets what waits for the event loop come between. */
+/** Does long work in slices, with turns of the event loop between them. */
 export async function inSlices<T> (steps: Steps<T>): Promise<T> {
   let end = performance.now() + SLICE_MS
   for (;;) {
@@ -18,7 +18,7 @@ export async function inSlices<T> (steps: Steps<T>): Promise<T> {
   }
 }
 
-/** Does the work in one go. */
+/** Does the work without a pause. */
 export function atOnce<T> (steps: Steps<T>): T {
   for (;;) {
     const { done, value } = steps.next()

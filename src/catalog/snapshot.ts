@@ -6,8 +6,7 @@ import { Value } from '@sinclair/typebox/value'
 import { CapabilitiesSchema, CURATED_FIELDS, MODEL_TYPES, ModelTypeSchema, type CuratedModel } from './models.ts'
 import type { ReportedModel } from './reported.ts'
 
-// The shape alone: a row that somebody wrote into the table by hand was shown
-// with an empty name as well.
+// Checks the shape only: rows inserted by hand may have an empty name.
 const text = Type.String()
 const id = Type.String({ minLength: 1 })
 const known = { provider: Type.Optional(text), contextLength: Type.Optional(Type.Number()), capabilities: Type.Optional(CapabilitiesSchema) }
@@ -29,28 +28,28 @@ interface KeptList<T> {
   value: readonly T[]
 }
 
-/** The last good lists, each with where it came from: another service's list is of no use. */
+/** The last good lists, each with its origin: the list of another service is not used. */
 export interface Snapshot extends Static<typeof HeadSchema> {
   curated?: KeptList<CuratedModel>
   reported?: KeptList<ReportedModel>
 }
 
-/** Where each list comes from; a list that the gateway does not have is absent. */
+/** The origin of each list of this gateway. */
 export type Origins = Partial<Record<Name, string>>
 
-/** A snapshot in which nothing but the dates changes is written again after this time (milliseconds). */
+/** If only the dates change, the snapshot is written again after this time (milliseconds). */
 const REWRITE_MS = 60_000
-/** A failed write is tried again after this time, and then each time after twice the time (milliseconds). */
+/** First pause before a failed write is retried; it doubles each time (milliseconds). */
 const RETRY_MS = { first: 500, last: 60_000 }
-/** A draft as old as this is no longer being written, whoever has its process id now (milliseconds). */
+/** A draft of this age is abandoned, also if another process has its id (milliseconds). */
 const OLD_DRAFT_MS = 3600_000
-/** How many models are written at a time. */
+/** Models that are written at a time. */
 const CHUNK = 200
 
 /**
- * The file that keeps the last good lists over a restart. Gateways that share a
- * folder do not overwrite each other's: where the file holds lists of another
- * origin, this gateway's lists are kept beside it, in a file named by their origin.
+ * The file that keeps the last good lists for the next start. Gateways in one
+ * folder do not overwrite each other's lists: if the file holds lists of another
+ * origin, this gateway uses a file beside it, named by its origin.
  */
 export class SnapshotFile {
   readonly #file: string
@@ -60,13 +59,13 @@ export class SnapshotFile {
   #wanted: Snapshot | undefined
   #writing: Promise<void> | undefined
   #written: { at: number, snapshot: Snapshot } | undefined
-  /** The version of the file that this process wrote: while it stands, nobody else has written it. */
+  /** The file's version after this process wrote it. If it is unchanged, no other process has written the file. */
   #ownVersion: string | undefined
   #retry: NodeJS.Timeout | undefined
   #failures = 0
   #closed = false
 
-  /** `origins`: where the lists of this gateway come from; `onTrouble` is told of each file that cannot be read or written. */
+  /** @param origins of this gateway's lists @param onTrouble called for each file that cannot be read or written */
   constructor (file: string, onTrouble: (error: unknown) => void, origins: Origins = {}) {
     this.#file = file
     const extension = extname(file)
@@ -76,27 +75,27 @@ export class SnapshotFile {
     this.#onTrouble = onTrouble
   }
 
-  /** What an earlier process left behind: of each list, nothing where there is none that can be used. */
+  /** The usable lists of an earlier process. */
   async read (): Promise<Snapshot> {
     await this.#removeDrafts()
     const [shared, own] = [await this.#readFrom(this.#file), await this.#readFrom(this.#ownFile)]
     const snapshot: Snapshot = { format: 1, ...shared }
     for (const name of NAMES) {
-      // Each of the two may hold the newer one: a gateway moves from the one file to the other.
+      // Either of the two files may hold the newer list, because a gateway can change from one to the other.
       const lists = [shared[name], own[name]].filter(list => list?.origin === this.#origins[name]).toSorted((a, b) => (b?.loadedAt ?? 0) - (a?.loadedAt ?? 0))
       if (lists[0] !== undefined) Object.assign(snapshot, { [name]: lists[0] })
     }
     return snapshot
   }
 
-  /** Writes the lists where they differ from what is there; where only the dates do, now and then. */
+  /** Writes the lists if they have changed; if only their dates have, at intervals. */
   keep (snapshot: Snapshot): void {
     this.#wanted = snapshot
     clearTimeout(this.#retry)
     this.#writing ??= this.#write().finally(() => { this.#writing = undefined })
   }
 
-  /** Waits for what is being written, and tries once more what could not be written. */
+  /** Waits for the write under way, and retries a failed one once. */
   async close (): Promise<void> {
     this.#closed = true
     clearTimeout(this.#retry)
@@ -131,7 +130,7 @@ export class SnapshotFile {
     this.#retry = setTimeout(() => { if (this.#wanted !== undefined) this.keep(this.#wanted) }, pause).unref()
   }
 
-  /** The file itself, unless another gateway keeps its lists there. */
+  /** The file itself, or the one beside it if another gateway uses the file. */
   async #target (): Promise<string> {
     if (this.#ownVersion !== undefined && await versionOf(this.#file) === this.#ownVersion) return this.#file
     const { curated, reported } = await readJson(this.#file).catch(() => ({})) as Snapshot
@@ -162,7 +161,7 @@ export class SnapshotFile {
     return Object.fromEntries(Object.entries(lists).filter(([, list]) => list !== undefined))
   }
 
-  /** A process that was killed while it wrote leaves its draft behind. */
+  /** Removes the drafts of processes that were killed while they wrote. */
   async #removeDrafts (): Promise<void> {
     const folder = dirname(this.#file)
     const names = await readdir(folder).catch(() => [])
@@ -177,11 +176,11 @@ export class SnapshotFile {
 }
 
 function sameContent (a: Snapshot, b: Snapshot): boolean {
-  // Lists that say the same are the same array: the catalog keeps it.
+  // Equal lists are the same array, which the catalog keeps.
   return NAMES.every(name => a[name]?.value === b[name]?.value)
 }
 
-/** What tells one version of a file from another; a file that is not there has none. */
+/** Identifies a version of a file; undefined if there is no file. */
 async function versionOf (file: string): Promise<string | undefined> {
   const found = await stat(file, { bigint: true }).catch(() => undefined)
   return found === undefined ? undefined : `${found.ino} ${found.mtimeNs} ${found.size}`
@@ -206,7 +205,7 @@ async function isOld (path: string): Promise<boolean> {
   return Date.now() - mtimeMs > OLD_DRAFT_MS
 }
 
-/** In one piece: a crash leaves the old file or the new one, never half of one. */
+/** Atomic: a crash leaves the old file or the new one. */
 async function replace (file: string, snapshot: Snapshot): Promise<void> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 })
   const draft = `${file}.${process.pid}`
@@ -223,7 +222,7 @@ async function replace (file: string, snapshot: Snapshot): Promise<void> {
   await rename(draft, file)
 }
 
-/** The JSON in pieces: a long list as one text would hold up the event loop. */
+/** The JSON in pieces, because serialising a long list at once would block the event loop. */
 function * textOf ({ format, ...lists }: Snapshot): Generator<string> {
   yield `{"format":${format}`
   for (const [name, { value, ...head }] of Object.entries(lists) as Array<[Name, KeptList<unknown>]>) {

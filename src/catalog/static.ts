@@ -7,17 +7,17 @@ import { DEFAULT_CREATED_AT, MODEL_TYPES, ModelSchema, type CuratedModel, type M
 
 const { type, ...fields } = ModelSchema.properties
 
-/** One model of a catalog file; its type is the list it stands in. */
+/** One model of a catalog file. The list that contains it gives its type. */
 export const CatalogFileItemSchema = Type.Object({
   ...fields,
-  isActive: Type.Optional(Type.Boolean({ description: 'A model that is not active stays out of the catalog. Default: true.' }))
+  isActive: Type.Optional(Type.Boolean({ description: 'Whether clients see the model. Default: true.' }))
 }, { additionalProperties: false })
 /** A model in a catalog file. */
 export type CatalogFileItem = Static<typeof CatalogFileItemSchema>
 
 const items = (description: string) => Type.Optional(Type.Array(CatalogFileItemSchema, { description }))
 
-/** A catalog file: a list of models for each type, in the order in which they are shown. */
+/** A catalog file: a list of models for each type, in catalog order. */
 export const CatalogFileSchema = Type.Object({
   chat: items('Chat models.'),
   image: items('Image models.'),
@@ -30,7 +30,7 @@ export const CatalogFileSchema = Type.Object({
 /** The content of `CATALOG_FILE`. */
 export type CatalogFile = Static<typeof CatalogFileSchema>
 
-/** The catalog of a gateway to which nobody has given one. */
+/** The built-in catalog. */
 export const BUILT_IN: CatalogFile = {
   chat: [
     { id: 'gemini-2.5-flash-preview-04-17', name: 'Gemini 2.5 Flash Preview 04-17', description: 'Latest preview model with enhanced capabilities', contextLength: 1048576 },
@@ -45,7 +45,7 @@ export const BUILT_IN: CatalogFile = {
   ]
 }
 
-/** What is wrong with a catalog file's content; nothing where it is sound. */
+/** The problems of a catalog file's content; none if it is valid. */
 export function catalogFileProblems (value: unknown): Problem[] {
   const problems = schemaProblems(CatalogFileSchema, value)
   return problems.length > 0 ? problems : firstProblems(itemProblems(value as CatalogFile))
@@ -64,22 +64,22 @@ function * itemProblems (file: CatalogFile): Generator<Problem> {
   }
 }
 
-/** A sound catalog file → its models, in order. */
+/** A valid catalog file → its models, in order. */
 export function modelsOf (file: CatalogFile): CuratedModel[] {
   return MODEL_TYPES.flatMap(type => (file[type] ?? []).map(item => ({ isActive: true, ...item, type })))
 }
 
 /**
- * The static list: the file's, or without one the built-in.
- * @throws ConfigError naming each place and reason.
+ * The static list: of the file, or the built-in one without a file. @throws
+ * ConfigError naming each position and problem
  */
 export function staticModels (file: string | undefined): CuratedModel[] {
   return file === undefined ? dated(modelsOf(BUILT_IN)) : modelsIn(file, () => readFileSync(file))
 }
 
 /**
- * The list of a catalog file that has changed, read without holding up the event loop.
- * @throws ConfigError naming each place and reason.
+ * The list of a changed catalog file, read without blocking the event loop. @throws
+ * ConfigError naming each position and problem
  */
 export async function readStaticModels (file: string): Promise<CuratedModel[]> {
   const content = await readFile(file).catch((error: Error) => error)
@@ -114,8 +114,8 @@ function modelsIn (file: string, read: () => Buffer): CuratedModel[] {
 
 /**
  * UTF-8, or UTF-16 as Windows tools write it, with a byte order mark (which a
- * TextDecoder takes away) or without: JSON begins with an ASCII character, of
- * which UTF-16 makes a zero and another byte.
+ * TextDecoder takes away) or without: JSON begins with an ASCII character, one byte
+ * of which is zero in UTF-16.
  */
 function textOf (content: Buffer): string {
   const [first, second] = content
@@ -125,8 +125,8 @@ function textOf (content: Buffer): string {
 }
 
 /**
- * Where a text stops being JSON. V8 names the offset in some messages only, so
- * the longest beginning that could still become JSON is looked for.
+ * The position at which a text stops being JSON. V8 gives the offset in some
+ * messages only, so the longest prefix that could become JSON is searched for.
  */
 function placeOf (text: string): string {
   let good = 0

@@ -1,6 +1,6 @@
 import type { ModelType } from './models.ts'
 
-/** What a model is for: a type of the catalog, or `other` for a kind that the catalog has no place for. */
+/** The kind of a model: a type of the catalog, or `other` for a kind that the catalog does not hold. */
 export type Kind = ModelType | 'other'
 
 /**
@@ -68,7 +68,7 @@ export const ID_PATTERNS: ReadonlyArray<{ kind: Kind, pattern: RegExp, examples:
   { kind: 'image', pattern: /^(midjourney|playground-v\d*|kandinsky|pixart|hidream|kolors|seedream|ideogram|recraft|auraflow|cogview|dreamshaper|z-image)(?![a-z])/, examples: ['playground-v2.5-1024px-aesthetic', 'Kwai-Kolors/Kolors', 'ideogram-v3', 'HiDream-ai/HiDream-I1-Full'] }
 ]
 
-/** The kind that a well-known name tells; nothing for any other name. */
+/** The kind of a well-known name; undefined for any other. */
 export function kindByName (id: string): Kind | undefined {
   const name = id.slice(Math.max(id.lastIndexOf('/'), id.lastIndexOf('\\')) + 1).toLowerCase()
   return ID_PATTERNS.find(({ pattern }) => pattern.test(name))?.kind
@@ -76,7 +76,7 @@ export function kindByName (id: string): Kind | undefined {
 
 type Item = Readonly<Record<string, unknown>>
 
-/** Where servers keep the kind as one word or as a list of words; the first place whose word is known counts. */
+/** Paths at which servers state the kind as a word or a list of words. The first known word counts. */
 const WORD_PLACES: ReadonlyArray<readonly string[]> = [
   ['type'], // Together, LM Studio, Vercel
   ['task'], // Speaches, DeepInfra, GitHub Models
@@ -87,7 +87,7 @@ const WORD_PLACES: ReadonlyArray<readonly string[]> = [
   ['supported_endpoint_types'] // New API
 ]
 
-/** The value at a path of keys; nothing where the path leaves the objects. */
+/** The value at a path of keys; undefined if there is none. */
 export function valueAt (item: Item, path: readonly string[]): unknown {
   let at: unknown = item
   for (const key of path) {
@@ -103,27 +103,27 @@ export function wordsOf (value: unknown): string[] {
   return texts.filter(text => typeof text === 'string' && text.length <= 50).map((text: string) => text.trim().toLowerCase().replace(/[_\s]+/g, '-'))
 }
 
-/** Of several kinds one: a model that chats is a chat model, whatever else it does. */
+/** One of several kinds: a model that can chat is a chat model. */
 function oneOf (words: readonly string[]): Kind | undefined {
   const kinds = new Set(words.map(word => KIND_OF_WORD.get(word)))
   return (['chat', 'image', 'speech', 'other'] as const).find(kind => kinds.has(kind))
 }
 
-/** What a model gives tells its kind: text is chat, except that what takes audio alone is a transcription. */
+/** The kind by output modality: text means chat, except that audio as the only input means transcription. */
 function kindByModalities (input: readonly string[], output: readonly string[]): Kind | undefined {
   if (output.includes('text')) return input.join() === 'audio' ? 'speech' : 'chat'
   return oneOf(output)
 }
 
-/** What a server says of one model, read by capabilities.ts. */
+/** What a server states about one model, read by capabilities.ts. */
 export interface Statements {
-  /** The names of the capabilities that it says the model has. */
+  /** The names of the stated capabilities. */
   has: readonly string[]
   input: readonly string[]
   output: readonly string[]
 }
 
-/** The kind of a model as its server states it; nothing where it does not, or in words that are not known. */
+/** The kind of a model as its server states it; undefined if it does not, or with unknown words. */
 export function statedKind (item: Item, { has, input, output }: Statements): Kind | undefined {
   for (const place of WORD_PLACES) {
     const kind = oneOf(wordsOf(valueAt(item, place)))

@@ -1,13 +1,13 @@
-/** Names shorter than this are too much alike to tell a slip from another program's variable (PAGER, PAGES). */
+/** Shorter names are too similar to distinguish a mistake from another program's variable (PAGER, PAGES). */
 const SHORTEST = 7
-/** Letters that a slip adds, drops or changes, at most. */
+/** Most letters that a misspelling adds, drops or changes. */
 const SLIPS = 2
 
 /**
- * The known name that an unknown one likely stands for: one that differs by two
- * letters (`CATALOG_FILES`), has its words and more (`DEFAULT_MODEL`), or begins
+ * The known name that an unknown one is likely meant to be: one that differs by two
+ * letters (`CATALOG_FILES`), contains its words (`DEFAULT_MODEL`), or begins
  * with the same two words (`UPSTREAM_IDLE_LIMIT`).
- * @returns undefined for a known name, and for one that is not like any
+ * @returns undefined for a known name, and for one that is similar to none
  */
 export function likelyName (name: string, known: readonly string[]): string | undefined {
   if (known.includes(name) || name.length < SHORTEST || !name.includes('_')) return undefined
@@ -28,7 +28,7 @@ function beginAlike (name: string, other: string): boolean {
   return second !== undefined && other.startsWith(`${first}_${second}_`)
 }
 
-/** Levenshtein's: the least number of letters added, dropped or changed. */
+/** The Levenshtein distance. */
 function editDistance (from: string, to: string): number {
   let previous = Array.from({ length: to.length + 1 }, (_, column) => column)
   for (let row = 1; row <= from.length; row++) {

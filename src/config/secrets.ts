@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs'
 import { ConfigError, type Environment } from '../config.ts'
 
-/** The settings that may come from a file, as Docker and Kubernetes hand out secrets: `NAME_FILE` is its path. */
+/** The settings that may come from a file, such as a Docker or Kubernetes secret: `NAME_FILE` is its path. */
 export const SECRETS = ['API_KEYS', 'ADMIN_API_KEY', 'INFERENCE_API_KEY', 'DATABASE_URL', 'REDIS_URL'] as const
 
 /** Lists: one item a line, or several separated by commas. */
 const LISTS: ReadonlySet<string> = new Set(['API_KEYS', 'ADMIN_API_KEY'])
 
 /**
- * The environment, with the secrets that `NAME_FILE` points to as if they were
- * set by `NAME`. Reads the files anew at each call.
- * @throws ConfigError naming every file that cannot be used at once, never what it holds
+ * The environment, with each file that `NAME_FILE` names read into `NAME`. Reads
+ * the files at each call. @throws ConfigError naming every unusable file, never its
+ * content
  */
 export function readSecretFiles (environment: Environment): Environment {
   const read: Environment = {}
@@ -24,7 +24,7 @@ export function readSecretFiles (environment: Environment): Environment {
     }
     try {
       const text = readFileSync(path, 'utf8').trim()
-      // Not as if it were unset: a file that was emptied must not open the gateway to all.
+      // An empty file does not count as unset, because it must not open the gateway to all.
       if (text === '') problems.push(`${name}_FILE must name a file that is not empty`)
       read[name] = LISTS.has(name) ? text.split(/\r?\n/).join(',') : text
     } catch (error) {

@@ -3,7 +3,7 @@ import { namedKey } from '../http/keys.ts'
 import { SECRETS } from './secrets.ts'
 import { likelyName } from './likely-name.ts'
 
-/** Characters below which a key can be guessed. */
+/** A key with fewer characters can be guessed. */
 const SHORT_KEY = 16
 
 type Without = (config: Config) => string | false
@@ -12,7 +12,7 @@ const onStaticSource: Without = ({ CATALOG_SOURCE: source }) => source === 'stat
 const withoutDatabase: Without = ({ CATALOG_SOURCE: source, DATABASE_URL: url }) =>
   source === 'static' ? 'CATALOG_SOURCE=static' : source === 'inference' && url === undefined && 'CATALOG_SOURCE=inference without DATABASE_URL'
 
-/** Where a setting has no effect: what the other settings have to be for that, in words. */
+/** For each setting, the other settings with which it has no effect, in words. */
 const NO_EFFECT: Record<string, Without> = {
   DATABASE_URL: onStaticSource,
   DATABASE_WAIT: withoutDatabase,
@@ -25,11 +25,11 @@ const NO_EFFECT: Record<string, Without> = {
 }
 
 /**
- * What is allowed and yet likely a mistake, one sentence each, for the log at the
- * start: settings that have no effect, unknown names that look like settings,
- * keys that can be guessed, trust in everyone. Never a value.
- * @param environment as it was given, `NAME_FILE` included
- * @param config what was read from it
+ * Warnings for the log at the start, one sentence each: settings without effect,
+ * unknown names that look like settings, keys that can be guessed, trust in every
+ * proxy. Never contains a value.
+ * @param environment with `NAME_FILE` variables
+ * @param config the settings read from it
  */
 export function settingWarnings (environment: Environment, config: Config): string[] {
   const isSet = (name: string) => (environment[name]?.trim() ?? '') !== ''

@@ -4,8 +4,8 @@ import { KeySet } from './keys.ts'
 type KeySettings = Pick<Config, 'API_KEYS' | 'ADMIN_API_KEY' | 'INFERENCE_API_KEY'>
 
 /**
- * The keys in force. Whoever checks or sends one asks here at each request: keys
- * are replaced while the gateway runs.
+ * The present keys. They are looked up at each request, because they can be
+ * replaced while the gateway runs.
  */
 export class Credentials {
   #apiKeys: KeySet
@@ -18,30 +18,30 @@ export class Credentials {
     this.#inferenceKey = settings.INFERENCE_API_KEY
   }
 
-  /** The keys that open the gateway; of size 0 where it is open to all. */
+  /** The keys of clients; of size 0 if the gateway is open to all. */
   get apiKeys (): KeySet {
     return this.#apiKeys
   }
 
-  /** The keys that open `/admin`; of size 0 where there is none. */
+  /** The keys to `/admin`; of size 0 if there is no `/admin`. */
   get adminKeys (): KeySet {
     return this.#adminKeys
   }
 
-  /** What the inference service gets in place of the client's key; undefined: nothing. */
+  /** The key that replaces the client's at the inference service, if there is one. */
   get inferenceKey (): string | undefined {
     return this.#inferenceKey
   }
 
   /**
-   * Puts other keys in force. Requests under way are not touched.
-   * @throws Error where that would open what is closed, or close what is open: routes are made at the start
+   * Replaces the keys. Requests under way are not affected.
+   * @throws Error if a list of keys would become empty, or an empty one not: routes are registered at the start
    */
   renew (settings: KeySettings): void {
     const next = new Credentials(settings)
     const before = [this.#apiKeys.size, this.#adminKeys.size]
     const after = [next.#apiKeys.size, next.#adminKeys.size]
-    if (before.some((size, i) => (size === 0) !== (after[i] === 0))) throw new Error('Keys cannot come or go as a whole while the gateway runs.')
+    if (before.some((size, i) => (size === 0) !== (after[i] === 0))) throw new Error('API_KEYS and ADMIN_API_KEY cannot be set or unset while the gateway runs, only changed.')
     this.#apiKeys = next.#apiKeys
     this.#adminKeys = next.#adminKeys
     this.#inferenceKey = next.#inferenceKey

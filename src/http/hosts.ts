@@ -6,11 +6,11 @@ export type HostCheck = (host: string | undefined) => boolean
 const NAME_AND_PORT = /^(?:\[(?<v6>.*)\]|(?<name>[^:]*))(?::\d*)?$/
 
 /**
- * Tells whether a request can be meant for a gateway that is open to all.
+ * Whether a request may be meant for a gateway that is open to all.
  *
  * A page of any site can have its own name resolve to 127.0.0.1 and then ask a
  * local gateway as if it were its own origin (DNS rebinding). Only names that no
- * such page can have are taken: addresses; `localhost` and names below it (RFC
+ * such page can have are accepted: addresses; `localhost` and names below it (RFC
  * 6761 section 6.3); names without a dot, as containers have them, since the
  * public DNS has no such hosts; the machine's own; and those that the operator lists.
  * @param machine the machine's host name, under which multicast DNS knows it too (`NAME.local`)

@@ -3,17 +3,17 @@ import type { IncomingHttpHeaders } from 'node:http'
 
 const digest = (key: string): Buffer => createHash('sha256').update(key).digest()
 
-/** A key and the name by which the log, the audit and the rate limit know its holder. */
+/** A key, and the name of its holder in the log, the audit and the rate limit. */
 export interface NamedKey {
   readonly name: string
   readonly key: string
 }
 
 /**
- * An entry of API_KEYS or ADMIN_API_KEY: `NAME:KEY`, or `KEY`. What stands before
- * the first colon is the name, so a key that has a colon itself is written with
- * a name, or with a colon before it (`:a:b`).
- * @param kind what the name of a key without one begins with; the first eight hexadecimal digits of the key's SHA-256 follow
+ * An entry of API_KEYS or ADMIN_API_KEY: `NAME:KEY`, or `KEY`. The text before the
+ * first colon is the name, so a key with a colon needs a name or a colon before it
+ * (`:a:b`).
+ * @param kind prefix of the name of an unnamed key; the first eight hexadecimal digits of the key's SHA-256 follow
  */
 export function namedKey (entry: string, kind = 'key'): NamedKey {
   const colon = entry.indexOf(':')
@@ -22,7 +22,7 @@ export function namedKey (entry: string, kind = 'key'): NamedKey {
   return { name: name === '' ? `${kind}-${digest(key).toString('hex', 0, 4)}` : name, key }
 }
 
-/** A set of keys that tells in constant time whether one is among them: neither a key's content nor its length shows. */
+/** A set of keys with a constant-time look-up, which reveals neither content nor length of a key. */
 export class KeySet {
   readonly #known: readonly { readonly name: string, readonly digest: Buffer }[]
 
@@ -35,12 +35,12 @@ export class KeySet {
     return this.#known.length
   }
 
-  /** The name of the key; undefined where it is none of these. */
+  /** The name of the key; undefined if it is not in the set. */
   find (key: string | undefined): string | undefined {
     if (key === undefined) return undefined
     const candidate = digest(key)
     let found: string | undefined
-    // No early end: the time must not tell which key it was.
+    // No early exit: the time must not depend on the key.
     for (const known of this.#known) if (timingSafeEqual(known.digest, candidate)) found = known.name
     return found
   }

@@ -5,12 +5,12 @@ import type { Duplex } from 'node:stream'
 import { GatewayError, type ErrorCode } from '../errors.ts'
 import { currentAnswer } from './connection-turns.ts'
 
-/** The headers that every API answer has, for those that Fastify does not send. */
+/** The headers of every API answer, for answers that Fastify does not send. */
 export function commonHeaders (): Record<string, string> {
   return { 'x-content-type-options': 'nosniff', 'x-request-id': randomUUID() }
 }
 
-/** The bytes of an error answer that closes its connection, for where there is no ServerResponse. */
+/** The bytes of an error answer that closes its connection, for a connection without a ServerResponse. */
 export function rawErrorAnswer (error: GatewayError): string {
   const body = JSON.stringify(error.toBody())
   const headers: Record<string, string | number> = {
@@ -32,15 +32,16 @@ const CODES: Record<string, ErrorCode> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout'
 }
 
-/** What Node's HTTP parser refused, as an error of the one shape. Undefined: the connection broke, and nobody is to be answered. */
+/** An error of Node's HTTP parser in the one error shape. Undefined: the connection broke, so there is no client to answer. */
 export function parserError (error: Error & { code?: string }): GatewayError | undefined {
   if (error.code === 'ECONNRESET') return undefined
   return new GatewayError(CODES[error.code ?? ''] ?? 'bad_request', { cause: error })
 }
 
 /**
- * Answers on a bare connection, then closes it. Where an answer has begun nothing
- * is written: it would be read as a part of that one's body.
+ * Answers on a connection without a ServerResponse, then closes it. If an answer
+ * has begun, nothing is written, because it would become a part of that answer's
+ * body.
  */
 export function answerOnSocket (error: GatewayError, socket: Duplex): void {
   socket.on('error', () => socket.destroy())

@@ -1,20 +1,19 @@
-/** Says that a service stopped or started to answer. */
+/** Reports that a service stopped answering, or answers again. */
 export type OutageReport = (error: Error | undefined) => void
 
-/** How long a service that failed is not asked again, milliseconds. */
+/** Pause after a failure before the next attempt, milliseconds. */
 const PAUSE = 250
 
 /**
- * Whether a service that may fail is worth asking. After a failure one request
- * in each pause asks it, and the others do without at once: a service that hangs
- * can neither delay many nor pile up questions.
+ * A circuit breaker. After a failure, one request in each pause tries the service
+ * and all others skip it, so a service that hangs delays few requests.
  */
 export class Outage {
   readonly #report: OutageReport
   #down = false
   #askAgainAt = 0
 
-  /** @param report called once for each change: with the error at an outage's start, without one at its end */
+  /** @param report called once for each change: with the error when an outage begins, without one when it ends */
   constructor (report: OutageReport) {
     this.#report = report
   }
@@ -23,7 +22,7 @@ export class Outage {
     return this.#down
   }
 
-  /** @param now milliseconds, never falling */
+  /** @param now milliseconds, monotonic */
   mayAsk (now: number): boolean {
     if (!this.#down) return true
     if (now < this.#askAgainAt) return false

@@ -3,13 +3,13 @@ import { Redis } from 'ioredis'
 
 /** Longest wait for the connection when the gateway starts, milliseconds. */
 const START = 1000
-/** A connection that is silent this long while an answer is due is given up, milliseconds. */
+/** A connection without an answer for this time is closed, milliseconds. */
 const SILENT = 2000
 
 /**
- * A client that never waits for a Redis that is away: a command fails at once
- * where there is no connection, and is not repeated. Resolves when it is
- * connected, or when that has failed; it then goes on trying.
+ * A client whose commands fail at once without a connection and are not repeated.
+ * Resolves after the first attempt to connect, successful or not; it goes on
+ * trying.
  * @param url redis:// or rediss://, with user, password and database number
  * @param onError also called for each failed attempt to connect
  */
@@ -25,7 +25,7 @@ export async function connectRedis (url: string, { onError, onReady }: { onError
   })
   redis.on('error', onError)
   redis.on('ready', onReady)
-  // Its rejection is an error that onError has told already.
+  // onError has reported this error already.
   await once(redis, 'ready', { signal: AbortSignal.timeout(START) }).catch(() => {})
   return redis
 }

@@ -1,35 +1,35 @@
 interface Slot {
   name: string
   count: number
-  /** Its place among the slots of the same count. */
+  /** Its index among the slots of the same count. */
   place: number
   /** When the slot's window began, milliseconds. */
   readonly since: number
 }
 
-/** What was counted for a name in its window so far, and how long the window lasts yet (milliseconds). */
+/** The count of a name in its window, and the remaining time of the window (milliseconds). */
 export interface Counted {
   readonly count: number
   readonly rest: number
 }
 
 /**
- * Counts events by name, each in a window that begins with the first of them, in
- * bounded memory. No name is ever counted too low, whatever number of others
- * come. Where all slots are taken, a new name takes over the slot with the lowest
- * count, and that count and window with it ("Space-Saving": Metwally, Agrawal,
- * El Abbadi, 2005). So a name is counted too high by at most N / capacity, where
+ * Counts events by name in bounded memory. Each name has a window that begins with
+ * its first event. No count is ever too low, however many other names come. If all
+ * slots are taken, a new name takes over the slot with the lowest
+ * count, with its count and window ("Space-Saving": Metwally, Agrawal,
+ * El Abbadi, 2005). So a count is too high by at most N / capacity, where
  * N is the number of all events within one window.
  */
 export class WindowCounts {
   readonly #window: number
   readonly #capacity: number
   readonly #byName = new Map<string, Slot>()
-  /** In the order in which their windows end. */
+  /** In the order of their windows' ends. */
   #byAge: Slot[] = []
-  /** Where #byAge begins: what stands before has ended. */
+  /** Index of the first slot in #byAge whose window has not ended. */
   #oldest = 0
-  // Arrays: a Set from which the first is taken again and again walks over the gaps that it leaves.
+  // Arrays, because a Set whose first item is removed repeatedly iterates over the gaps.
   readonly #byCount = new Map<number, Slot[]>()
   /** No slot has a lower count. */
   #lowest = 1
@@ -48,7 +48,7 @@ export class WindowCounts {
     return this.#byName.size
   }
 
-  /** Counts one event. `now` in milliseconds never falls. */
+  /** Counts one event. @param now milliseconds, monotonic */
   add (name: string, now: number): Counted {
     this.#dropEnded(now)
     const slot = this.#byName.get(name) ?? this.#slotFor(name, now)

@@ -1,10 +1,10 @@
 import { setImmediate } from 'node:timers'
 
 /**
- * Waits for a promise, but not longer than `limit` milliseconds. What has
- * arrived meanwhile is read first: a turn of the event loop that took long is not
- * the other side's delay.
- * @throws Error when the time is up, or what the promise is rejected with
+ * Waits for a promise for at most `limit` milliseconds. Data that has arrived is
+ * read before the limit is checked, so that a long turn of the event loop does not
+ * count as a delay of the other side.
+ * @throws Error when the time is up; the promise's own rejection
  */
 export async function within<T> (limit: number, promise: Promise<T>): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>()

@@ -5,13 +5,13 @@ import { WindowCounts } from './window-counts.ts'
 const ALLOWED = 10
 const MINUTE = 60_000
 /**
- * Addresses counted at the same time, about 3 MB. An address that has presented
- * no wrong key is refused for those of others only past ALLOWED * ADDRESSES
- * = 163,840 wrong keys in a minute, and never with a right key.
+ * Addresses counted at the same time, about 3 MB. An address without wrong keys can
+ * be refused because of others only above ALLOWED * ADDRESSES = 163,840 wrong keys
+ * in a minute, and never with a right key.
  */
 const ADDRESSES = 16_384
 
-/** What was refused in a minute: wrong keys, of these the ones past the limit. */
+/** Refusals in a minute: wrong keys, and how many of them were above the limit. */
 export interface WrongKeyReport {
   readonly wrongKeys: number
   readonly limited: number
@@ -24,15 +24,15 @@ export class WrongKeys {
   #wrongKeys = 0
   #limited = 0
 
-  /** @param onLimited called once for each address that passes the limit, and again a minute later where it goes on */
+  /** @param onLimited called once for each address above the limit, and again after a minute if it continues */
   constructor (onLimited: (address: string) => void) {
     this.#onLimited = onLimited
   }
 
   /**
    * Counts a wrong key.
-   * @param now milliseconds, never falling
-   * @returns the error that answers it: 401, or 429 past the limit
+   * @param now milliseconds, monotonic
+   * @returns the error for the client: 401, or 429 above the limit
    */
   refusal (address: string, now: number): GatewayError {
     const { count, rest } = this.#counts.add(address, now)
@@ -46,7 +46,7 @@ export class WrongKeys {
     })
   }
 
-  /** What was refused since the last call; undefined where nothing was. */
+  /** Refusals since the last call; undefined if there were none. */
   takeReport (): WrongKeyReport | undefined {
     if (this.#wrongKeys === 0) return undefined
     const report = { wrongKeys: this.#wrongKeys, limited: this.#limited }
@@ -56,7 +56,7 @@ export class WrongKeys {
   }
 }
 
-/** The answer to a request whose key is missing or wrong. */
+/** The error for a missing or wrong key. */
 export function invalidKey (): GatewayError {
   return new GatewayError('invalid_api_key', { headers: { 'www-authenticate': 'Bearer' } })
 }

@@ -5,9 +5,9 @@ type Json = Record<string, unknown>
 /** Schemas by name. */
 export type Components = Record<string, Json>
 
-/** Values of these keys are data, and no schemas. */
+/** The values of these keys are data, not schemas. */
 const DATA = new Set(['example', 'examples', 'default', 'enum', 'const'])
-/** What one use of a schema may lack: @fastify/swagger moves them out of the schema, to where they describe the use. */
+/** Keys that may differ between uses of a schema: @fastify/swagger moves them to the place of use. */
 const ANNOTATIONS = new Set(['description', 'example', 'examples'])
 
 /**

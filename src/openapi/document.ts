@@ -10,9 +10,9 @@ interface Document {
 }
 
 /**
- * The routes' own document made whole: with the proxied endpoints, with every
- * titled schema as a component, and with one error answer that every operation
- * refers to.
+ * Completes the document of the routes: adds the proxied endpoints, makes every
+ * titled schema a component, and adds one error response to which every operation
+ * refers.
  */
 export function completeDocument (document: object, endpoints: readonly DescribedEndpoint[], errorSchema: TSchema): OpenApiPart {
   const { paths: own, components, ...rest } = document as Document
@@ -24,7 +24,7 @@ export function completeDocument (document: object, endpoints: readonly Describe
   for (const operation of Object.values(paths).flatMap(path => Object.values(path))) {
     for (const { content = {} } of Object.values(operation.responses ?? {})) {
       for (const [type, { schema }] of Object.entries(content)) {
-        // Without the schema's example: it is the error of one route only.
+        // Without the schema's example, which is an error of one route.
         if (schema?.$ref === error.schema.$ref) content[type] = error
       }
     }

@@ -1,6 +1,6 @@
 import { Type, type TObject, type TProperties, type TSchema } from '@sinclair/typebox'
 
-/** What the document needs to know of a proxied route. */
+/** A proxied route, as the document describes it. */
 export interface DescribedEndpoint {
   /** Below `/v1`, as a Fastify pattern. */
   readonly path: string
@@ -22,7 +22,7 @@ const integer = (description: string, options = {}) => Type.Integer({ descriptio
 const file = (description: string) => Type.String({ format: 'binary', contentMediaType: 'application/octet-stream', description })
 const o = Type.Optional
 
-// The docs page sends a form's field with a made-up value, unless its example is empty.
+// The docs page sends an invented value for a form field unless its example is empty.
 const blank = { examples: [''] }
 
 function modelField ({ modelType }: DescribedEndpoint, isForm: boolean): TSchema {
@@ -89,7 +89,7 @@ interface Description {
   bodies?: readonly string[]
   /** The fields of the body, without `model`. Absent: the operation has no body. */
   fields?: TProperties
-  /** Bodies to try. They name no model, so that they run on any inference service. */
+  /** Example bodies. They name no model, so that they work with any inference service. */
   examples?: Record<string, Example>
   /** Schema name and schema of the answer, or the media type of one that is not JSON. */
   answer: readonly [name: string, schema: TSchema] | string
@@ -168,7 +168,7 @@ const DESCRIPTIONS: Record<string, Description> = {
   'POST images/generations': {
     operationId: 'createImage',
     summary: 'Generate images',
-    fields: { prompt: text('Description of the image.'), negative_prompt: o(text('What the image must not show, where the service supports it.')), ...picture },
+    fields: { prompt: text('Description of the image.'), negative_prompt: o(text('What the image must not show. Not every service supports it.')), ...picture },
     examples: { plain: { summary: 'One image', value: { prompt: 'A lighthouse at dawn', response_format: 'b64_json' } } },
     answer: ['Images', Images]
   },
@@ -177,7 +177,7 @@ const DESCRIPTIONS: Record<string, Description> = {
     summary: 'Edit an image',
     description: 'As a form with files, or as JSON with image URLs.',
     bodies: [FORM, JSON_TYPE],
-    fields: { image: file('The image.'), mask: o(file('An image: where it is transparent, the picture is edited.')), prompt: text('Description of the image.'), ...picture },
+    fields: { image: file('The image.'), mask: o(file('An image whose transparent areas mark what is edited.')), prompt: text('Description of the image.'), ...picture },
     answer: ['Images', Images]
   },
   'POST images/variations': {
@@ -289,7 +289,7 @@ function parametersOf (pattern: string): OpenApiPart {
 
 const bodiesOf = ({ bodies = [JSON_TYPE] }: Description) => bodies
 const requestName = ({ operationId }: Description) => `${capital(operationId)}Request`
-/** Operation ids are unique in a document. The SDKs' base URL has every route again. */
+/** Operation ids must be unique in a document, and `/openai/v1` repeats every route. */
 const idBelow = (tag: string, id: string) => tag === 'openai' ? `${id}OpenAI` : id
 
 function describe (description: Description, tag: string): OpenApiPart {

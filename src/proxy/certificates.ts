@@ -3,8 +3,8 @@ import { createSecureContext, rootCertificates } from 'node:tls'
 import { ConfigError } from '../config.ts'
 
 /**
- * The authorities that may vouch for the inference service: the built-in ones,
- * and those of `UPSTREAM_CA_FILE` (PEM).
+ * The certificate authorities for the inference service: the built-in ones, and
+ * those of `UPSTREAM_CA_FILE` (PEM).
  * @throws ConfigError where the file cannot be used
  */
 export function trustedAuthorities (file: string): string[] {

@@ -1,4 +1,4 @@
-/** The client closed its connection: nobody is left to answer. */
+/** The client closed its connection. */
 export class ClientLeftError extends Error {
   override readonly name = 'ClientLeftError'
 }

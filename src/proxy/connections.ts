@@ -17,7 +17,7 @@ export interface ConnectionSettings {
 /** Milliseconds that an idle connection is kept: below the 5 s of uvicorn and Node, because a connection that the upstream closes first races with the next request. */
 const KEEP_ALIVE = 1500
 
-/** Milliseconds for which connections carry one request only, after the upstream closed an idle one without a word. */
+/** Milliseconds for which connections carry one request only, after the upstream closed an idle one without notice. */
 const REUSE_PAUSE = 60_000
 
 /** Bytes of an answer's head. */
@@ -108,9 +108,9 @@ export class Connections {
   }
 
   /**
-   * The upstream closes idle connections without a word. At the next time a
-   * request may be on its way, of which nobody can say whether it was run. So for
-   * a while no connection is used twice.
+   * The upstream closes idle connections without notice. The next time a request
+   * may be on its way, and it would be unknown whether it was run. So for a while
+   * no connection is used twice.
    */
   disableReuse (): void {
     this.#reuseFrom = performance.now() + REUSE_PAUSE

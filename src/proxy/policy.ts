@@ -1,12 +1,12 @@
 import type { Model, ModelType } from '../catalog/models.ts'
 import { GatewayError } from '../errors.ts'
 
-/** The part of the catalog that the policy asks. */
+/** The part of the catalog that the policy uses. */
 export interface ActiveModels {
   find (id: string): Model | undefined
 }
 
-/** What a request body says of its model. */
+/** The model that a request body names. */
 export interface NamedModel {
   readonly model: string | null | undefined
   readonly namedBy: string | undefined

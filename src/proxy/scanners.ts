@@ -22,16 +22,16 @@ const FORM_DATA = /^multipart\/form-data\s*(;|$)/i
  */
 export function scannerFor (endpoint: Endpoint, headers: IncomingHttpHeaders, defaults: DefaultModels, strict: boolean): ModelScanner | undefined {
   const type = headers['content-type'] ?? ''
-  // Of an operator's own path nobody knows what it takes: under the policy, what can be read is read.
+  // The bodies of an operator's own path are unknown. Under the policy, those that can be read are read.
   if (!endpoint.scanned && !(strict && (JSON_TYPE.test(type) || FORM_DATA.test(type)))) return undefined
   const model = endpoint.modelType === undefined ? undefined : defaults[endpoint.modelType]
-  // To be read, a compressed body has to be decoded: not where nothing can be added.
+  // A compressed body must be decoded to be read. That is skipped if nothing can be added.
   if (model === undefined && !strict && isCompressed(headers)) return undefined
   if (MULTIPART.test(type)) {
     if (!FORM_DATA.test(type)) throw new GatewayError('unsupported_media_type', { message: 'This route takes application/json or multipart/form-data.' })
     return new MultipartModelScanner(model, boundaryOf(type))
   }
-  // What is read as JSON here must not be a form to the upstream, or be in another charset, where it may name another model.
+  // A body that is read as JSON here must not be a form or have another charset for the upstream, where it could name another model.
   if (strict && !JSON_IN_UTF8.test(type)) throw new GatewayError('unsupported_media_type', { message: 'This route takes application/json in UTF-8, or multipart/form-data.' })
   return new JsonModelScanner(model, { otherKeys: endpoint.otherKeys ?? [], strict })
 }

@@ -17,7 +17,7 @@ export interface TransferLimits {
   readonly firstByte: number
   /** Between two pieces of the answer. */
   readonly idle: number
-  /** For which the client may not read. */
+  /** Longest time without reading by the client. */
   readonly clientStall: number
 }
 
@@ -86,7 +86,7 @@ export class Transfer implements Dispatcher.DispatchHandler {
     this.#connection.dispatch({ origin, method, path, headers: framed, body: body?.read() ?? null }, this)
   }
 
-  /** Ends the transfer from the gateway's side: the client left, or the gateway stops. */
+  /** Ends the transfer: the client left, or the gateway stops. */
   abort (reason: Error): void {
     this.#fail(reason)
   }
@@ -127,7 +127,7 @@ export class Transfer implements Dispatcher.DispatchHandler {
       return this.#fail(new GatewayError('upstream_invalid_response', { cause }))
     }
     this.#record.phase = 'streaming'
-    // An upstream may send the body that such an answer cannot have: nobody waits for it.
+    // An upstream may send a body that such an answer cannot have. It is not waited for.
     if (BODILESS.has(status)) {
       this.#connection.destroy()
       this.#complete([])

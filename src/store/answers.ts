@@ -11,14 +11,14 @@ export const ModelPageSchema = pageSchema(ModelRecordSchema, 'ModelPage')
 
 /** An entry of the audit. */
 export const AuditEntrySchema = Type.Object({
-  revision: Type.Integer({ description: 'The change that the entry belongs to; an import makes several.' }),
+  revision: Type.Integer({ description: 'Number of the change that the entry belongs to. An import makes one change with several entries.' }),
   sequence: Type.Integer(),
   at: Type.String({ examples: ['2025-05-01T00:00:00.000Z'] }),
-  who: Type.String({ description: 'The name of the key, or `admin-` and the beginning of its SHA-256 where it has none. `start` is the first filling of an empty table.', examples: ['admin-2bb80d53'] }),
+  who: Type.String({ description: 'Name of the key, or `admin-` and the first eight digits of its SHA-256 if it has no name. `start`: the gateway filled an empty table.', examples: ['admin-2bb80d53'] }),
   action: Type.Union(['create', 'update', 'delete', 'order'].map(action => Type.Literal(action))),
   modelId: Type.Union([Type.String(), Type.Null()], { description: 'Null for a change of the order.' }),
-  before: Type.Unknown({ description: 'The record before; null for a creation. For a change of the order: each model that was moved, and the model behind which it stood (null: it was the first).' }),
-  after: Type.Unknown({ description: 'The record after; null for a deletion. For a change of the order: the same models, and behind which each stands.' })
+  before: Type.Unknown({ description: 'The record before the change; null for a new model. For a change of the order: each moved model with the model before it (null: it was the first).' }),
+  after: Type.Unknown({ description: 'The record after the change; null for a deletion. For a change of the order: each moved model with the model before it.' })
 }, { title: 'AuditEntry' })
 
 /** A page of the audit. */
@@ -34,20 +34,20 @@ export const ImportResultSchema = Type.Object({
 
 const nullable = (schema: TSchema) => Type.Union([schema, Type.Null()])
 
-/** How the catalog fares. */
+/** The state of the catalog. */
 export const CatalogStatusSchema = Type.Object({
   source: Type.String({ description: 'CATALOG_SOURCE: static, database or inference.', examples: ['inference'] }),
-  origin: Type.String({ description: 'Where the list comes from: the source, or what stands in for it (`snapshot`, `curated`).', examples: ['inference'] }),
-  editable: Type.Boolean({ description: 'Whether models can be changed here.' }),
+  origin: Type.String({ description: 'Where the list comes from: the source, or its substitute (`snapshot`, `curated`).', examples: ['inference'] }),
+  editable: Type.Boolean({ description: 'Whether models can be edited.' }),
   count: Type.Integer({ description: 'Active models.' }),
-  age: nullable(Type.Integer({ description: 'Seconds.' })),
+  age: nullable(Type.Integer({ description: 'Age of the list, seconds.' })),
   lastSuccess: nullable(Type.String()),
-  lastError: nullable(Type.Object({ at: Type.String(), message: Type.String() }, { description: 'What is wrong now; null once a source that failed has answered again.' })),
-  lastFailure: nullable(Type.Object({ at: Type.String(), message: Type.String() }, { description: 'What last went wrong, whether or not it is over.' })),
-  nextTry: nullable(Type.String({ description: 'When a failed refresh is tried again.' })),
+  lastError: nullable(Type.Object({ at: Type.String(), message: Type.String() }, { description: 'The present failure of the source; null if the last refresh succeeded.' })),
+  lastFailure: nullable(Type.Object({ at: Type.String(), message: Type.String() }, { description: 'The last failure, also if a later refresh succeeded.' })),
+  nextTry: nullable(Type.String({ description: 'Time of the next try after a failed refresh.' })),
   skipped: Type.Object({
     count: Type.Integer(),
-    reasons: Type.Record(Type.String(), Type.Integer(), { description: 'How many of them for which reason.' })
+    reasons: Type.Record(Type.String(), Type.Integer(), { description: 'Number of entries for each reason.' })
   }, { description: 'Entries of the inference service\'s list that are not shown.' })
 }, {
   title: 'CatalogStatus',

@@ -11,17 +11,17 @@ export interface AuditEntry extends Change {
   who: string
 }
 
-/** The place of an entry in the audit. */
-export type AuditPlace = Pick<AuditEntry, 'revision' | 'sequence'>
+/** The position of an entry in the audit. */
+export type AuditPosition = Pick<AuditEntry, 'revision' | 'sequence'>
 
 /** Characters of records in one page: an entry holds up to two records, and a record 10,000 characters and more. */
 const PAGE_SIZE = 1024 * 1024
-/** Entries that are kept, whatever their age. */
+/** Most entries that are kept. */
 const MOST_ENTRIES = 100_000
 const DAY_MS = 24 * 3600 * 1000
 
-/** The newest entries from before a place on: `limit` of them, or as many as fit in one page; and whether there are more. */
-export async function readAudit (db: Kysely<Tables>, limit: number, before?: AuditPlace): Promise<{ entries: AuditEntry[], more: boolean }> {
+/** The newest entries before a position: at most `limit`, or as many as fit in one page; and whether there are more. */
+export async function readAudit (db: Kysely<Tables>, limit: number, before?: AuditPosition): Promise<{ entries: AuditEntry[], more: boolean }> {
   const newest = db.selectFrom('catalog_audit')
     .$if(before !== undefined, query => query.where(sql<boolean>`(revision, sequence) < (${before?.revision}, ${before?.sequence})`))
     .orderBy('revision', 'desc').orderBy('sequence', 'desc')
@@ -39,14 +39,14 @@ export async function readAudit (db: Kysely<Tables>, limit: number, before?: Aud
   return { entries, more: sizes.length > count }
 }
 
-/** How many fit in one page, at least one. */
+/** The number of entries that fit in one page, at least one. */
 function fitting (sizes: readonly number[]): number {
   let total = 0
   const index = sizes.findIndex(size => (total += size) > PAGE_SIZE)
   return index === -1 ? sizes.length : Math.max(1, index)
 }
 
-/** Removes the entries that are older than so many days, and the oldest ones beyond the most that are kept. */
+/** Removes entries older than `days`, and the oldest ones above the limit. */
 export async function pruneAudit (db: Transaction<Tables>, days: number): Promise<void> {
   await db.deleteFrom('catalog_audit').where('at', '<', new Date(Date.now() - days * DAY_MS).toISOString()).execute()
   const last = await db.selectFrom('catalog_audit').select(['revision', 'sequence']).orderBy('revision', 'desc').orderBy('sequence', 'desc').offset(MOST_ENTRIES - 1).limit(1).executeTakeFirst()

@@ -9,13 +9,13 @@ export interface Change {
   after: unknown
 }
 
-/** What an edit of the whole list comes to. */
+/** The row changes that an edit of the whole list makes. */
 export interface Edit {
-  /** Ids of rows to take out. */
+  /** Ids of rows to delete. */
   remove: string[]
-  /** Rows to put in; a row that changes is also taken out. */
+  /** Rows to insert. A changed row is deleted and inserted. */
   insert: PlacedRecord[]
-  /** Rows of which only the place changes. */
+  /** Rows whose position changes and nothing else. */
   move: PlacedRecord[]
   /** The entries of the audit. */
   changes: Change[]
@@ -31,7 +31,7 @@ export function editOf (before: readonly PlacedRecord[], drafts: readonly ModelD
   for (const draft of drafts) {
     const known = old.get(draft.id)
     const record = settled(draft, known?.record, now)
-    // Places only move where they must, so that a deletion leaves all others alone.
+    // A position changes only where it must, so that a deletion does not touch other rows.
     position = known !== undefined && known.position > position && known.position < NO_PLACE ? known.position : position + 1
     const placed = record === known?.record && position === known.position ? known : { record, position }
     edit.after.push(placed)
@@ -54,7 +54,7 @@ export function editOf (before: readonly PlacedRecord[], drafts: readonly ModelD
   return edit
 }
 
-/** The entry of the audit for a model that was made, changed or removed. */
+/** The audit entry for a model that was created, changed or removed. */
 export function changeOf (before: ModelRecord | undefined, after: ModelRecord | undefined): Change {
   const action = before === undefined ? 'create' : after === undefined ? 'delete' : 'update'
   return { action, modelId: (after ?? before as ModelRecord).id, before: shown(before), after: shown(after) }
@@ -67,26 +67,26 @@ export function shown (record: ModelRecord | undefined): Omit<CuratedModel, 'set
   return fields
 }
 
-/** Where a model that was moved stands: behind which other, or at the start of the list. */
+/** The model before a moved one; null at the start of the list. */
 interface Standing {
   id: string
   behind: string | null
 }
 
-/** The entry for a new order of the same ids, with what moved only: one model that goes from the end to the start is one, not all. */
+/** The audit entry for a new order of the same ids. It names only the moved models: if one goes from the end to the start, that one. */
 function orderChange (before: readonly string[], after: readonly string[]): Change[] {
   if (before.every((id, index) => id === after[index])) return []
   const placeBefore = new Map(before.map((id, index) => [id, index]))
   const stay = longestRising(after.map(id => placeBefore.get(id) as number))
   const moved = after.filter((_id, index) => !stay.has(index))
   const placeAfter = new Map(after.map((id, index) => [id, index]))
-  const standing = (ids: readonly string[], places: ReadonlyMap<string, number>) => moved.map((id): Standing => ({ id, behind: ids[(places.get(id) as number) - 1] ?? null }))
+  const standing = (ids: readonly string[], positions: ReadonlyMap<string, number>) => moved.map((id): Standing => ({ id, behind: ids[(positions.get(id) as number) - 1] ?? null }))
   return [{ action: 'order', modelId: null, before: standing(before, placeBefore), after: standing(after, placeAfter) }]
 }
 
-/** The indexes of a longest rising subsequence of different numbers (patience sorting). */
+/** The indexes of a longest increasing subsequence of distinct numbers (patience sorting). */
 function longestRising (numbers: readonly number[]): Set<number> {
-  /** At each length: the index of the smallest number that ends a subsequence of that length. */
+  /** For each length, the index of the smallest number that ends a subsequence of that length. */
   const ends: number[] = []
   const previous: Array<number | undefined> = []
   for (const [index, number] of numbers.entries()) {

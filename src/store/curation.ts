@@ -13,7 +13,7 @@ import type { ModelDraft, ModelRecord } from './records.ts'
 import { MOST_MODELS, type ModelStore } from './store.ts'
 import { ofSource, ofTable, overlaid, type AdminModel } from './view.ts'
 
-/** An edit of one model: its id, who makes it, and the tag that the model must have. */
+/** An edit of one model: its id, the key's name, and the `If-Match` tag. */
 export interface OneEdit {
   id: string
   who: string
@@ -21,7 +21,7 @@ export interface OneEdit {
 }
 
 /** A model of the whole list. */
-export type PlacedModel = AdminModel & { place: number }
+export type PositionedModel = AdminModel & { position: number }
 
 /** What an import did. */
 export interface ImportResult {
@@ -34,8 +34,8 @@ export interface ImportResult {
 /**
  * The models of the catalog as an admin sees and changes them: those of a table,
  * joined with what an inference service lists where that is the source.
- * Everything throws a GatewayError for what the client did wrong, and where the
- * database fails.
+ * Every method throws a GatewayError for a client's mistake and for a database
+ * failure.
  */
 export class Curation {
   readonly #catalog: Catalog
@@ -53,12 +53,12 @@ export class Curation {
     return this.#store !== null
   }
 
-  /** Every model, in the order of the catalog, each at a place that stays when others go. */
-  async list (): Promise<PlacedModel[]> {
-    if (this.#store === null) return byType(this.#catalog.adminView().map((model, place) => ({ ...ofSource(model), place })))
+  /** Every model in catalog order, each with a position that stays when others are removed. */
+  async list (): Promise<PositionedModel[]> {
+    if (this.#store === null) return byType(this.#catalog.adminView().map((model, position) => ({ ...ofSource(model), position })))
     const { placed } = await reachable(this.#store.current())
-    const places = placed.map(({ position }) => position)
-    return byType(this.#joined(placed.map(({ record }) => record)).map((model, index) => ({ ...model, place: places[index] ?? BEHIND_ALL + index })))
+    const positions = placed.map(({ position }) => position)
+    return byType(this.#joined(placed.map(({ record }) => record)).map((model, index) => ({ ...model, position: positions[index] ?? BEHIND_ALL + index })))
   }
 
   /** @throws GatewayError where there is no such model */
@@ -102,7 +102,7 @@ export class Curation {
     return { text, tag: entityTag(text) }
   }
 
-  /** Makes the catalog equal to a catalog file, whole or not at all. */
+  /** Makes the catalog equal to a catalog file, completely or not at all. */
   async import (who: string, file: unknown, ifMatch: string | undefined): Promise<ImportResult> {
     refuse(await inSlices(importProblems(file, MOST_MODELS)))
     let total = 0
@@ -119,7 +119,7 @@ export class Curation {
     const store = this.#editable()
     const after = await reachable(store.changeOne(who, id, record => edit(this.#shown(id, record))))
     await this.#catalog.edited(store.revision)
-    // Of what this change emptied, only the catalog's own join knows what the service says.
+    // For emptied fields, only the catalog's join knows what the service says.
     return this.#shown(id, after)
   }
 
@@ -150,14 +150,14 @@ export class Curation {
   }
 }
 
-/** Above any place that a table gives. */
+/** Above every position in the table. */
 const BEHIND_ALL = 2 ** 40
 
-function byType (models: PlacedModel[]): PlacedModel[] {
+function byType (models: PositionedModel[]): PositionedModel[] {
   return MODEL_TYPES.flatMap(type => models.filter(({ record }) => record.type === type))
 }
 
-/** A failure of the database is not the client's fault, nor this program's. */
+/** A database failure becomes a 503. */
 export async function reachable<T> (work: Promise<T>): Promise<T> {
   try {
     return await work

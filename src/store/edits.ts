@@ -8,9 +8,9 @@ import type { ModelDraft, ModelRecord } from './records.ts'
 import { isSet, type AdminModel } from './view.ts'
 
 /**
- * How a source takes edits. Where the table is the only source, a field that is
- * emptied is empty. Where an inference service is the source, it shows what the
- * service says again.
+ * How edits apply to a source. If the table is the only source, an emptied field is
+ * empty. If an inference service is the source, an emptied field shows the
+ * service's value again.
  */
 export interface Rules {
   joined: boolean
@@ -23,7 +23,7 @@ export function recordTag (record: ModelRecord): string {
   return entityTag(JSON.stringify(TAG_FIELDS.map(field => record[field] ?? null)))
 }
 
-/** @throws GatewayError that names the first field at fault and says what is wrong with each. */
+/** @throws GatewayError that names the first invalid field and describes every problem. */
 export function refuse (problems: Problem[]): void {
   const [first] = problems
   if (first === undefined) return
@@ -37,12 +37,12 @@ export function knownModel (model: AdminModel | undefined, id: string): AdminMod
   return model
 }
 
-/** @throws GatewayError where the header names another state of the model than the present one. */
+/** @throws GatewayError precondition_failed where `If-Match` does not match the model's present tag. */
 function checkMatch (ifMatch: string | undefined, tag: () => string): void {
   if (ifMatch !== undefined && !matchesStrongly(ifMatch, tag())) throw new GatewayError('precondition_failed')
 }
 
-/** A new model. What the input names is set. */
+/** A new model. The fields in the input count as set by an admin. */
 export function created (model: AdminModel | undefined, { description = '', isActive = true, ...input }: NewModel, given: NewModel): ModelDraft {
   refuse([...modelProblems({ description, ...input })])
   if (model?.known !== undefined) throw new GatewayError('conflict', { message: `The model '${input.id}' exists already.`, param: '/id' })
@@ -58,12 +58,12 @@ export function replaced (model: AdminModel, input: ModelReplacement, rules: Rul
   return draftOf(model, fieldsOf(input), rules)
 }
 
-/** A model with some fields changed, as RFC 7396 says. What the patch names is set, and what it empties is not. */
+/** A model with some fields changed by a JSON Merge Patch (RFC 7396). Fields in the patch count as set, emptied ones do not. */
 export function patched (model: AdminModel, patch: object, rules: Rules, ifMatch: string | undefined): ModelDraft {
   checkMatch(ifMatch, () => recordTag(model.record))
   const { id, createdAt, updatedAt, set: _, ...record } = model.record
   const merged = mergePatch(record, patch) as Record<string, unknown>
-  // Left out, `isActive` is true: to empty it would switch a model on.
+  // An absent `isActive` means true, so emptying it would activate the model.
   if ((patch as { isActive?: unknown }).isActive === null) merged['isActive'] = null
   if (rules.joined) for (const [field, value] of Object.entries({ name: id, type: record.type })) merged[field] ??= value
   refuse(schemaProblems(ModelReplacementSchema, merged))
@@ -78,13 +78,13 @@ export function patched (model: AdminModel, patch: object, rules: Rules, ifMatch
   return withDefaults(draft, model, set)
 }
 
-/** @throws GatewayError where the model can only be hidden: it would be listed again at once. */
+/** @throws GatewayError where only the service lists the model: it would reappear at once, so it can only be hidden. */
 export function checkRemovable (model: AdminModel, ifMatch: string | undefined): void {
   checkMatch(ifMatch, () => recordTag(model.record))
   if (model.known === undefined) throw new GatewayError('conflict', { message: `The model '${model.record.id}' is listed by the inference service and cannot be removed. Hide it with {"isActive": false}.` })
 }
 
-/** Models with those named in their new order: they change places among themselves. Models without a row get one as far as the order needs it. */
+/** The models in a new order: the named ones exchange their positions. A model without a row gets one where the order needs it. */
 export function reordered (models: readonly AdminModel[], ids: readonly string[]): ModelDraft[] {
   const byId = new Map(models.map(model => [model.record.id, model]))
   refuse(firstProblems(orderProblems(ids, byId)))
@@ -96,7 +96,7 @@ export function reordered (models: readonly AdminModel[], ids: readonly string[]
   return order.slice(0, last + 1).map(model => model.known ?? withDefaults(baseOf(model), model, []))
 }
 
-/** The models of a sound catalog file in place of all models. */
+/** Replaces all models by those of a valid catalog file. */
 export function imported (models: readonly AdminModel[], file: CatalogFile, rules: Rules, ifMatch: string | undefined): ModelDraft[] {
   checkMatch(ifMatch, () => entityTag(JSON.stringify(exported(models))))
   const byId = new Map(models.map(model => [model.record.id, model]))
@@ -108,7 +108,7 @@ export function imported (models: readonly AdminModel[], file: CatalogFile, rule
   return rules.joined ? withoutNeedless(drafts, models) : drafts
 }
 
-/** Leaves out, at the end of each type, models of the service of which nothing is set and whose order is the service's: a row would say nothing. */
+/** Drops rows at the end of each type that hold no set field and do not change the service's order. */
 function withoutNeedless (drafts: readonly ModelDraft[], models: readonly AdminModel[]): ModelDraft[] {
   const byId = new Map(models.map((model, index) => [model.record.id, { model, index }]))
   return MODEL_TYPES.flatMap(type => {
@@ -166,22 +166,22 @@ function onlyNamed (fields: Fields, named: readonly CuratedField[]): Fields {
 }
 
 /**
- * A draft in which the fields given replace all others. A field counts as set
- * where it was set before, or where its value is another than the one shown: so a
- * record that comes back as it was read sets nothing.
+ * A draft in which the given fields replace all others. A field counts as set if it
+ * was set before, or if its value differs from the one shown. So a record that is
+ * sent back unchanged sets nothing.
  */
 function draftOf (model: AdminModel, fields: Fields, { joined }: Rules): ModelDraft {
   const isOther = (field: CuratedField) => JSON.stringify(fields[field] ?? EMPTY[field]) !== JSON.stringify(model.record[field] ?? EMPTY[field])
   const set = CURATED_FIELDS.filter(field => (fields[field] !== undefined || !joined) && (isSet(model.known, field) || isOther(field)))
-  // Of a field that is not set, the row keeps its default.
+  // The row keeps its default for a field that is not set.
   const kept = joined ? onlyNamed(baseOf(model), CURATED_FIELDS.filter(field => !set.includes(field) && !isSet(model.known, field))) : {}
   return withDefaults({ id: model.record.id, ...kept, ...(joined ? onlyNamed(fields, set) : fields) }, model, set)
 }
 
-/** What a field is where nobody says anything of it. */
+/** The values of fields that no source states. */
 const EMPTY: { [field in CuratedField]?: unknown } = { description: '', isActive: true }
 
-/** What the row of a model holds already. A new row takes over what the static list says, and nothing of what the service says: that may change. */
+/** The fields of a model's row. A new row takes its values from the static list, not from the service, whose values may change. */
 function baseOf ({ record, known, sources = {} }: AdminModel): { id: string } & Fields {
   if (known !== undefined) return { id: known.id, ...onlyNamed(known, CURATED_FIELDS) }
   return { id: record.id, ...onlyNamed(record, CURATED_FIELDS.filter(field => sources[field] === 'static')) }
@@ -193,7 +193,7 @@ function withDefaults (draft: { id: string } & Fields, { record, known }: AdminM
   return { name: draft.id, description: '', type: record.type, isActive: true, ...draft, ...(!isWhole && { set }) }
 }
 
-/** JSON Merge Patch (RFC 7396). An object of which nothing is left is left out, since it would say nothing. */
+/** JSON Merge Patch (RFC 7396). An object that becomes empty is removed. */
 function mergePatch (target: unknown, patch: unknown): unknown {
   if (!isObject(patch)) return patch
   const merged: Record<string, unknown> = isObject(target) ? { ...target } : {}

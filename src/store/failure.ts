@@ -1,7 +1,7 @@
-/** What kept the database from doing its work. */
+/** The kinds of database failure. */
 export type FailureKind = 'unreachable' | 'lost' | 'full' | 'locked' | 'readonly' | 'denied' | 'gone' | 'damaged' | 'unknown'
 
-/** How each kind is told: to the client, who learns no address and no name of a role or table. */
+/** The message for clients of each kind, without addresses or names of roles and tables. */
 const MESSAGES: Record<FailureKind, string> = {
   unreachable: 'The database cannot be reached.',
   lost: 'The connection to the database was lost.',
@@ -19,7 +19,7 @@ const MAYBE = ' The change may have been made all the same: read the catalog bef
 /** A failure of the database, by its cause. The original error is `cause`, for the log. */
 export class StoreFailure extends Error {
   readonly kind: FailureKind
-  /** Whether the failure came while a change was being committed, so that nobody knows if it was made. */
+  /** The failure came during a commit: it is unknown whether the change was made. */
   readonly uncertain: boolean
 
   constructor (kind: FailureKind, cause: unknown, uncertain = false) {
@@ -29,12 +29,12 @@ export class StoreFailure extends Error {
     this.uncertain = uncertain
   }
 
-  /** Whether the database may be there a little later without anybody's help. */
+  /** Whether the database may answer again without an operator's help. */
   get passing (): boolean {
     return ['unreachable', 'lost', 'locked'].includes(this.kind)
   }
 
-  /** Whether the database is there and refuses changes, which trying again does not mend. */
+  /** Whether the database answers but refuses changes, so that a retry does not help. */
   get refusal (): boolean {
     return ['readonly', 'denied'].includes(this.kind)
   }
@@ -53,7 +53,7 @@ const SQLITE: Record<number, FailureKind> = {
   23: 'denied',
   26: 'damaged'
 }
-/** An extended code: the file has another name, or none, since it was opened. */
+/** An extended code: the file was moved or deleted since it was opened. */
 const SQLITE_READONLY_DBMOVED = 1032
 
 /** Codes of PostgreSQL (its manual, appendix A), whole or by class, and those of sockets. */
@@ -79,21 +79,21 @@ const POSTGRES: Record<string, FailureKind> = {
   ENETUNREACH: 'unreachable'
 }
 
-/** What pg throws without a code. */
+/** Messages of pg errors that have no code. */
 const POSTGRES_MESSAGES: Array<[RegExp, FailureKind]> = [
   [/^Connection terminated due to connection timeout|^timeout expired/, 'unreachable'],
   [/^Connection terminated|did not answer in time|^Client has encountered a connection error/, 'lost']
 ]
 
-/** The kind of an error that a database driver threw; nothing where it is an error of ours. */
+/** The kind of a database driver's error; undefined for any other error. */
 export function failureKind (error: unknown): FailureKind | undefined {
   const { errcode, code, syscall, message } = error as { errcode?: number, code?: string, syscall?: string, message: string }
   if (code === 'ERR_SQLITE_ERROR') {
     if (errcode === SQLITE_READONLY_DBMOVED) return 'gone'
-    // The low byte is the kind; the rest says more about it.
+    // The low byte is the primary code; the rest details it.
     return SQLITE[(errcode ?? 0) & 0xff] ?? 'unknown'
   }
-  // A socket of Unix that nobody has made yet; a certificate's file that is missing stays missing.
+  // ENOENT of a Unix socket may pass; a missing certificate file will not.
   if (code === 'ENOENT' && syscall === 'connect') return 'unreachable'
   if (code !== undefined) {
     const known = POSTGRES[code] ?? POSTGRES[code.slice(0, 2)]

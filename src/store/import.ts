@@ -4,16 +4,16 @@ import { firstProblems, modelProblems, schemaProblems, type Problem } from '../c
 import type { Steps } from '../catalog/slices.ts'
 import { CatalogFileItemSchema, type CatalogFileItem } from '../catalog/static.ts'
 
-/** The largest file that can be imported, bytes: no larger one is exported. */
+/** Largest catalog file for import and export, bytes. */
 export const IMPORT_LIMIT = 16 * 1024 * 1024
 
 const items = Type.Optional(Type.Array(Type.Unknown()))
 const FrameSchema = Type.Object(Object.fromEntries(MODEL_TYPES.map(type => [type, items])), { additionalProperties: false })
 
-/** Models that are looked at between two places where the work may pause. */
+/** Models that are checked between two points where the work may pause. */
 const AT_A_TIME = 20
 
-/** What is wrong with a catalog file of at most that many models; nothing where it is sound. Stops once enough was found. */
+/** The problems of a catalog file with at most that many models; none if it is valid. Stops when enough were found. */
 export function * importProblems (file: unknown, most: number): Steps<Problem[]> {
   const frame = schemaProblems(FrameSchema, file)
   if (frame.length > 0) return frame

@@ -4,17 +4,17 @@ import { ModelSchema } from '../catalog/models.ts'
 const { createdAt, provider, contextLength, capabilities, ...required } = ModelSchema.properties
 const isActive = Type.Boolean({ description: 'Whether the model may be used.' })
 const date = (description: string) => Type.String({ description, examples: ['2025-05-01T00:00:00.000Z'] })
-const dates = { createdAt: date('When the record was made (UTC). Set once.'), updatedAt: date('When the record was last changed (UTC).') }
+const dates = { createdAt: date('When the record was created (UTC). Never changes.'), updatedAt: date('When the record was last changed (UTC).') }
 
 const joined = {
   sources: Type.Optional(Type.Record(Type.String(), Type.String(), {
-    description: 'Where each field comes from, where the inference service is the source: `curated` (an admin set it, and it wins), `service`, `static` (the static list), `default`.',
+    description: 'Where each field comes from, with the inference service as the source: `curated` (set by an admin, which takes precedence), `service`, `static` (the static list), `default`.',
     examples: [{ name: 'service', contextLength: 'curated' }]
   })),
-  listed: Type.Optional(Type.Boolean({ description: 'Whether the inference service lists the model. Clients are not shown one that it does not list.' }))
+  listed: Type.Optional(Type.Boolean({ description: 'Whether the inference service lists the model. Clients do not see a model that it does not list.' }))
 }
 
-/** A model as admins see it: the full record, whether it may be used, and its dates. */
+/** A model in the admin API: the full record, `isActive`, and its dates. */
 export const ModelRecordSchema = Type.Object({
   ...required,
   provider,
@@ -32,17 +32,17 @@ export const ModelRecordSchema = Type.Object({
 const { id, name, type, description } = required
 const settable = { name, type, description: Type.Optional(description), provider, contextLength, capabilities, isActive: Type.Optional(isActive) }
 
-/** What makes a new model. */
+/** The fields of a new model. */
 export const NewModelSchema = Type.Object({ id, ...settable }, {
   additionalProperties: false,
   title: 'NewModel',
-  description: '`description` is empty and `isActive` is true where they are left out.',
+  description: '`description` defaults to empty, `isActive` to true.',
   examples: [{ id: 'org/model', name: 'Model', description: 'A model', type: 'chat', contextLength: 131072 }]
 })
-/** The body of a request that makes a model. */
+/** The body of a request that creates a model. */
 export type NewModel = Static<typeof NewModelSchema>
 
-/** What replaces a model: a record as it was read may come back whole. */
+/** The replacement of a model. A record can be sent back as it was read. */
 export const ModelReplacementSchema = Type.Object({
   id: Type.Optional(id),
   ...settable,
@@ -52,7 +52,7 @@ export const ModelReplacementSchema = Type.Object({
 }, {
   additionalProperties: false,
   title: 'ModelReplacement',
-  description: 'Fields that are left out are emptied; where the inference service is the source, what it says shows again. `id` must be the one in the path; the dates, `sources` and `listed` are the gateway\'s own and are not read.',
+  description: 'Absent fields are emptied; with the inference service as the source, its values then show again. `id` must match the path. The dates, `sources` and `listed` are ignored.',
   examples: [{ name: 'Model', description: 'A better description', type: 'chat', contextLength: 131072, isActive: true }]
 })
 /** The body of a request that replaces a model. */
@@ -62,12 +62,12 @@ export type ModelReplacement = Static<typeof ModelReplacementSchema>
 export const ModelPatchSchema = Type.Object({}, {
   additionalProperties: true,
   title: 'ModelPatch',
-  description: 'A JSON Merge Patch (RFC 7396): fields that are left out stay, `null` empties a field, also one inside `capabilities`. `isActive` cannot be emptied. Where the inference service is the source, the fields named are set and win over what it says, and one that is emptied shows what it says again.',
+  description: 'A JSON Merge Patch (RFC 7396): absent fields stay, `null` empties a field, also one inside `capabilities`. `isActive` cannot be emptied. With the inference service as the source, the fields in the patch take precedence over its values, and an emptied field shows its value again.',
   examples: [{ isActive: false }]
 })
 
 /** The new order of the models named. */
 export const OrderSchema = Type.Array(id, {
-  description: 'Ids of models. They change places among themselves; models that are not named stay where they are.',
+  description: 'Ids of models in their new order. They exchange their positions; all other models keep theirs.',
   examples: [['gemini-1.5-flash', 'gemini-1.5-pro']]
 })

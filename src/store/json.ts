@@ -1,19 +1,18 @@
 import type { Steps } from '../catalog/slices.ts'
 
-/** How much of a text is looked at between two places where the work may pause, characters. */
+/** Characters that are scanned between two points where the work may pause. */
 const AT_A_TIME = 16_384
 
-/** Values in one text: 10,000 models with all that a model can have. More would hold up the event loop when they are parsed. */
+/** Most values in one text: 10,000 models with all their fields. More would block the event loop while they are parsed. */
 const MOST_VALUES = 600_000
 
 /**
- * What is wrong with a JSON text that `JSON.parse` would not tell: a key that
- * stands twice in one object, of which it keeps the last (RFC 8259 section 4
- * leaves open what a reader does, so the writer may mean the other value), and
- * more values than the gateway has a use for. Nothing of a text that is no JSON.
+ * Problems of a JSON text that `JSON.parse` accepts: a duplicate key in one object
+ * (it keeps the last one; RFC 8259 section 4 leaves the choice to the reader), and
+ * more values than the gateway can use. Undefined for a text that is not JSON.
  */
 export function * jsonProblem (text: string): Steps<string | undefined> {
-  /** The keys of each object around this place; for an array, nothing. */
+  /** The keys of each enclosing object; undefined for an array. */
   const around: Array<Set<string> | undefined> = []
   let isKey = false
   let values = 0
@@ -49,7 +48,7 @@ export function * jsonProblem (text: string): Steps<string | undefined> {
   return undefined
 }
 
-/** A key may be written with escapes. */
+/** Keys are compared after their escapes are decoded. */
 function keyIn (quoted: string): string {
   if (!quoted.includes('\\')) return quoted.slice(1, -1)
   try {
@@ -59,7 +58,7 @@ function keyIn (quoted: string): string {
   }
 }
 
-/** The place of the quotation mark that ends a string. */
+/** The index of the quotation mark that ends a string. */
 function endOfString (text: string, start: number): number {
   for (let end = text.indexOf('"', start + 1); end !== -1; end = text.indexOf('"', end + 1)) {
     let escapes = 0

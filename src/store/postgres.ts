@@ -9,7 +9,7 @@ import type { Tables } from './schema.ts'
 import { inTransaction } from './transaction.ts'
 
 const CHANNEL = 'model_catalog'
-/** The advisory lock of the migrations: any number that no other program uses. */
+/** The advisory lock of the migrations: an arbitrary number. */
 const MIGRATION_LOCK = 7_241_885_360_121
 const SILENCE_LIMIT_MS = 5000
 const POLL_MS = 2000
@@ -21,7 +21,7 @@ const INT8 = 20
 
 /**
  * PostgreSQL, through pg.
- * @throws Error that says what to mend in the URL
+ * @throws Error that names the mistake in the URL
  */
 export function postgresEngine (url: string): Engine {
   checkUrl(url)
@@ -29,9 +29,9 @@ export function postgresEngine (url: string): Engine {
     connectionString: url,
     connectionTimeoutMillis: SILENCE_LIMIT_MS,
     application_name: 'model-gateway',
-    // A server that vanishes without a word leaves pg waiting for ever, and its
+    // If a server vanishes without closing its connection, pg waits for ever, and its
     // `query_timeout` puts the dead connection back into the pool
-    // (brianc/node-postgres#3399). So the socket itself has the limit.
+    // (brianc/node-postgres#3399). So the limit is on the socket.
     stream: () => {
       const socket = new Socket()
       return socket.setTimeout(SILENCE_LIMIT_MS, () => socket.destroy(new Error('The database did not answer in time.')))
@@ -39,9 +39,9 @@ export function postgresEngine (url: string): Engine {
     types: { getTypeParser: ((oid: number, format?: 'text') => oid === INT8 ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser }
   }
   const pool = new pg.Pool({ ...options, max: POOL_SIZE, idleTimeoutMillis: SILENCE_LIMIT_MS - 1000 })
-  // A connection that breaks fails its query, and is replaced when the next one
-  // is needed. Without these listeners it would end the process: the pool
-  // listens to idle connections only.
+  // A broken connection fails its query and is replaced at the next one. Without
+  // these listeners its error would end the process, because the pool listens to
+  // idle connections only.
   pool.on('error', () => {}).on('connect', client => client.on('error', () => {}))
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
   return {
@@ -54,19 +54,19 @@ export function postgresEngine (url: string): Engine {
         let begun = false
         try {
           return await inTransaction(db, async transaction => {
-            // A process that freezes in mid-change must not lock the others out.
+            // A process that freezes during a change must not block the others.
             await sql`select set_config('lock_timeout', '4s', true), set_config('idle_in_transaction_session_timeout', '10s', true)`.execute(transaction)
             begun = true
             return await work(transaction)
           })
         } catch (error) {
-          // A pooled connection that died while it was idle shows it only now.
-          // Nothing was done on it yet, so the next one is tried.
+          // A pooled connection that broke while it was idle fails only here.
+          // Nothing was sent on it, so the next one is tried.
           if (begun || failureKind(error) !== 'lost' || performance.now() - start > RETRY_LIMIT_MS) throw error
         }
       }
     },
-    excludeOthers: async transaction => { await sql`select pg_advisory_xact_lock(${sql.lit(MIGRATION_LOCK)})`.execute(transaction) },
+    lockMigrations: async transaction => { await sql`select pg_advisory_xact_lock(${sql.lit(MIGRATION_LOCK)})`.execute(transaction) },
     announce: async (transaction, revision) => { await sql`select pg_notify(${CHANNEL}, ${String(revision)})`.execute(transaction) },
     watch: (onState, onTrouble) => watch(options, onState, onTrouble),
     close: async () => await db.destroy()
@@ -75,7 +75,7 @@ export function postgresEngine (url: string): Engine {
 
 const ENCODE = 'In its user name, password and database name these characters must be percent-encoded: @ as %40, : as %3A, / as %2F, ? as %3F, # as %23, % as %25, [ as %5B, ] as %5D, a space as %20.'
 
-/** A password with a special character makes another URL of it, or none. */
+/** An unencoded special character in the password changes the URL or makes it invalid. */
 function checkUrl (text: string): void {
   const url = URL.parse(text)
   const encoded = /%(?![\da-f]{2})/i
@@ -85,9 +85,9 @@ function checkUrl (text: string): void {
 }
 
 /**
- * One connection that both listens and asks: a notice makes it ask at once. It
- * also asks now and then, which shows that the connection lives, and finds the
- * change where a pooler between here and the server swallows notices.
+ * One connection that listens and polls. A notification makes it poll at once.
+ * Polling at intervals shows that the connection works, and finds changes where a
+ * pooler drops notifications.
  */
 function watch (options: pg.ClientConfig, onState: (state: CatalogState) => void, onTrouble: (error: unknown) => void): () => Promise<void> {
   const stop = new AbortController()
@@ -96,12 +96,12 @@ function watch (options: pg.ClientConfig, onState: (state: CatalogState) => void
   let pause = FIRST_RECONNECT_MS
   const follow = async () => {
     client = new pg.Client({ ...options, application_name: 'model-gateway listener' })
-    // Without a listener the loss of the connection would end the process; the next question reports it.
+    // Without a listener a lost connection would end the process. The next poll reports it.
     const lost = new Promise<void>(resolve => client?.on('error', () => resolve()).on('end', () => resolve()))
     let notice = Promise.withResolvers<void>()
     client.on('notification', () => notice.resolve())
     try {
-      // pg leaves the promise open where the client is ended meanwhile.
+      // pg never settles this promise if the client is ended meanwhile.
       await Promise.race([client.connect(), stopped])
       await client.query(`listen ${CHANNEL}`)
       while (!stop.signal.aborted) {

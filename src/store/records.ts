@@ -9,26 +9,26 @@ export interface ModelRecord extends CuratedModel {
   updatedAt: string
 }
 
-/** What an edit hands back: dates are the store's business. */
+/** The result of an edit. The store sets the dates. */
 export type ModelDraft = Omit<CuratedModel, 'createdAt'> & { createdAt?: string, updatedAt?: string }
 
-/** A record and its place among all records. */
+/** A record and its position among all records. */
 export interface PlacedRecord {
   record: ModelRecord
   position: number
 }
 
-/** The place of a row that has none, since it was added by hand. */
+/** The position of a row without one, which was inserted by hand. */
 export const NO_PLACE = Number.MAX_SAFE_INTEGER
 
-/** Records in the order in which the catalog shows them; those without a place come last of their type. */
+/** Records in catalog order; those without a position come last in their type. */
 export function inOrder (placed: readonly PlacedRecord[]): PlacedRecord[] {
   return placed.toSorted((a, b) => RANK[a.record.type] - RANK[b.record.type] || a.position - b.position || (a.record.id < b.record.id ? -1 : 1))
 }
 
 const RANK = Object.fromEntries(MODEL_TYPES.map((type, rank) => [type, rank])) as Record<CuratedModel['type'], number>
 
-/** A row → the record at its place. A record that is known and has not changed is that same object, so that whatever was made from it still holds. */
+/** A row → its record and position. An unchanged known record is returned as the same object, so that whatever was derived from it stays valid. */
 export function placedRecord (row: ModelRow, known?: PlacedRecord): PlacedRecord {
   const record = recordOf(row)
   const position = row.position ?? NO_PLACE
@@ -55,14 +55,14 @@ function recordOf (row: ModelRow): ModelRecord {
 const CAPABILITIES = TypeCompiler.Compile(CapabilitiesSchema)
 const SET = TypeCompiler.Compile(Type.Array(Type.Union(CURATED_FIELDS.map(field => Type.Literal(field)))))
 
-/** A column of JSON → a field. What somebody wrote there by hand and cannot be read counts as absent, so that it hides no other model. */
+/** A JSON column → a field. Unreadable JSON, written by hand, counts as absent, so that it affects no other model. */
 function stored<N extends string, T extends TSchema> (name: N, text: string | null, schema: TypeCheck<T>): { [name in N]?: Static<T> } {
   if (text === null) return {}
   try {
     const value: unknown = JSON.parse(text)
     if (schema.Check(value)) return { [name]: value } as { [name in N]: Static<T> }
   } catch {
-    // Absent, as said above.
+    // Counts as absent.
   }
   return {}
 }
@@ -71,8 +71,8 @@ const ZONE = /(Z|[+-]\d\d:?\d\d)$/i
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
 
 /**
- * A date as either engine returns it. SQLite's own `current_timestamp` is UTC,
- * but does not say so. A row whose date is none can still be listed and removed.
+ * A date as either engine returns it. SQLite's `current_timestamp` is UTC without
+ * saying so. A row with an invalid date can still be listed and removed.
  */
 export function isoDate (value: Date | string): string {
   if (typeof value === 'string' && ISO.test(value) && !Number.isNaN(Date.parse(value))) return value
@@ -82,7 +82,7 @@ export function isoDate (value: Date | string): string {
 
 const curatedModels = new WeakMap<ModelRecord, CuratedModel>()
 
-/** What the catalog reads of a record; of the same record the same object. */
+/** The catalog's view of a record; the same object for the same record. */
 export function curatedModel (record: ModelRecord): CuratedModel {
   const known = curatedModels.get(record)
   if (known !== undefined) return known
@@ -91,7 +91,7 @@ export function curatedModel (record: ModelRecord): CuratedModel {
   return model
 }
 
-/** A record at its place → the row. */
+/** A record and its position → the row. */
 export function rowOf ({ record, position }: PlacedRecord): ModelRow {
   return {
     id: record.id,
@@ -110,8 +110,8 @@ export function rowOf ({ record, position }: PlacedRecord): ModelRow {
 }
 
 /**
- * A draft → the record that the table shall hold. A record that stays keeps its
- * `createdAt`; one in which nothing differs is the known object itself.
+ * A draft → the record to store. A known record keeps its `createdAt`; an unchanged
+ * one is the known object itself.
  */
 export function settled (draft: ModelDraft, known: ModelRecord | undefined, now: string): ModelRecord {
   const { id, name, description, type, provider, contextLength, capabilities, isActive, set } = draft
@@ -142,7 +142,7 @@ function sameJson (a: unknown, b: unknown): boolean {
   return a === b || (a !== undefined && b !== undefined && JSON.stringify(a) === JSON.stringify(b))
 }
 
-/** Two edits within a millisecond, or by machines whose clocks differ, still have dates and so tags of their own. */
+/** Makes `updatedAt`, and so the tag, differ also for two edits within a millisecond or by machines with different clocks. */
 function after (before: string, now: string): string {
   return now > before ? now : new Date(Date.parse(before) + 1).toISOString()
 }

@@ -10,9 +10,9 @@ export interface ModelRow {
   model_type: string
   is_active: boolean | number
   provider: string | null
-  /** JSON of a Capabilities object; null where they are not known. */
+  /** A Capabilities object as JSON; null: unknown. */
   capabilities: string | null
-  /** JSON array of the fields that an admin set; null where all of them count as set. */
+  /** JSON array of the fields that an admin set; null: all of them. */
   set_fields: string | null
   position: number | null
   created_at: Date | string
@@ -24,8 +24,7 @@ export interface Tables {
   models: ModelRow
   /**
    * One row. Every change adds one to `number`, which is also the lock that
-   * orders writers. A request to all replicas to read their sources again adds
-   * one to `refresh`.
+   * orders writers. A request to all replicas to refresh adds one to `refresh`.
    */
   catalog_revision: { id: number, number: number, seeded: boolean | number, refresh: Generated<number> }
   catalog_audit: {
@@ -43,10 +42,10 @@ export interface Tables {
 
 type Migration = (db: Transaction<Tables>) => Promise<void>
 
-// What has been released is never edited: a change of the tables is a new entry.
+// A released migration is never edited: each change of the tables is a new entry.
 const MIGRATIONS: Migration[] = [
   async db => {
-    // Defaults for all but id and name, so that rows added by hand are sound too.
+    // Defaults for all columns but id and name, so that rows inserted by hand are valid too.
     await db.schema.createTable('models')
       .addColumn('id', 'varchar(100)', column => column.primaryKey().notNull())
       .addColumn('name', 'varchar(255)', column => column.notNull())
@@ -87,9 +86,9 @@ const MIGRATIONS: Migration[] = [
 ]
 
 /**
- * A model that the first filling of the table made holds defaults, but for the
- * fields that an admin changed since: the audit tells which. All other models
- * were made by an admin.
+ * A model from the first filling of the table holds defaults, except for the fields
+ * that an admin has changed since, which the audit names. All other models were
+ * created by an admin.
  */
 async function markSetFields (db: Transaction<Tables>): Promise<void> {
   const entries = await db.selectFrom('catalog_audit').select(['model_id', 'who', 'before', 'after', 'action'])
@@ -109,7 +108,7 @@ function differing (before: Record<string, unknown>, after: Record<string, unkno
   return CURATED_FIELDS.filter(field => before[field] !== after[field])
 }
 
-/** Whether a start has nothing to do: every migration was made, and the table was filled. A role that may only read can tell. */
+/** Whether every migration was applied and the table was filled. Reads only, so that a read-only role can call it. */
 export async function isPrepared (db: Kysely<Tables>): Promise<boolean> {
   const { count } = await db.selectFrom('catalog_migrations').select(sql<number>`count(*)`.as('count')).where('version', '<=', MIGRATIONS.length).executeTakeFirstOrThrow()
   if (Number(count) < MIGRATIONS.length) return false
@@ -117,8 +116,8 @@ export async function isPrepared (db: Kysely<Tables>): Promise<boolean> {
 }
 
 /**
- * Brings the tables up to date. The caller's transaction must exclude every
- * other process, since several may start at once. Kysely's own Migrator takes no
+ * Brings the tables up to date. The caller's transaction must hold the migration
+ * lock, because several processes may start at once. Kysely's own Migrator takes no
  * lock across processes on SQLite.
  */
 export async function migrate (db: Transaction<Tables>): Promise<void> {

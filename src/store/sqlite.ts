@@ -9,12 +9,12 @@ import type { ModelRow, Tables } from './schema.ts'
 import { inTransaction } from './transaction.ts'
 
 const POLL_MS = 1000
-// node:sqlite waits for a lock on the event loop, which would hold up every
-// request: so it does not wait at all, and is asked again.
+// node:sqlite waits for a lock on the event loop, which would block every request.
+// So its own wait is off, and a locked operation is retried.
 const BUSY_TIMEOUT_MS = 0
 const RETRY_MS = 30
 const WAIT_LIMIT_MS = 5000
-/** Rows that are read before other work gets its turn. */
+/** Rows that are read in one turn of the event loop. */
 const SLICE = 250
 /** Pages that a backup copies in one step. */
 const BACKUP_PAGES = 200
@@ -25,7 +25,7 @@ export async function sqliteEngine (file: string): Promise<Engine> {
   const database = await patiently(() => open(file))
   const opened = identity(file)
   const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database: shim(database) }) })
-  /** SQLite itself notices it only when it writes. @throws StoreFailure where the path leads to another file, or to none. */
+  /** SQLite itself notices this only at a write. @throws StoreFailure where the file was replaced or deleted. */
   const stillThere = () => {
     const found = identity(file)
     if (found !== opened) throw new StoreFailure('gone', new Error(`${file} was ${found === undefined ? 'deleted' : 'replaced'}`))
@@ -44,7 +44,7 @@ export async function sqliteEngine (file: string): Promise<Engine> {
       return result
     },
     models: slicedRows,
-    excludeOthers: async () => {},
+    lockMigrations: async () => {},
     announce: async () => {},
     watch: (onState, onTrouble) => {
       const timer = setInterval(() => {
@@ -54,7 +54,7 @@ export async function sqliteEngine (file: string): Promise<Engine> {
     },
     backup: async target => {
       stillThere()
-      // A connection of its own: the copy is made on another thread, and edits go on meanwhile.
+      // A separate connection: the copy runs on another thread while edits continue.
       const source = new DatabaseSync(file, { readOnly: true })
       try {
         await backup(source, target, { rate: BACKUP_PAGES })
@@ -69,7 +69,7 @@ export async function sqliteEngine (file: string): Promise<Engine> {
   }
 }
 
-/** A new file, and new folders above it, are the user's own: SQLite would make them readable to all. */
+/** Creates the file and its folders for this user only; SQLite would make them readable by all. */
 function makePrivate (file: string): void {
   if (file === ':memory:') return
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
@@ -78,11 +78,11 @@ function makePrivate (file: string): void {
     closeSync(handle)
     chmodSync(file, 0o600)
   } catch {
-    // It exists and keeps its mode, or cannot be made, which the opening tells.
+    // It exists and keeps its mode, or it cannot be created, which opening it reports.
   }
 }
 
-/** What tells one file from another that takes its name; nothing where there is none. */
+/** Identifies a file independently of its name; undefined if there is none. */
 function identity (file: string): string | undefined {
   if (file === ':memory:') return file
   const found = statSync(file, { throwIfNoEntry: false })
@@ -102,11 +102,12 @@ function open (file: string): DatabaseSync {
 
 /**
  * With a rollback journal the file is the whole database between two changes, so
- * that a copy of it is a backup; with a write-ahead log a copy may be years old.
- * A file of an earlier version that another process has open keeps its log.
+ * that a copy of it is a backup; with a write-ahead log, recent changes may be
+ * missing from a copy. A file of an earlier version that another process has open
+ * keeps its log.
  */
 function keepOneFile (database: DatabaseSync): void {
-  // No write-ahead log, no change: asked first, since a file that cannot be written is readable all the same.
+  // Asked first, because a read-only file can be used without this change.
   if (journalMode(database) !== 'wal') return
   try {
     database.exec('pragma journal_mode = delete')
@@ -119,12 +120,12 @@ function journalMode (database: DatabaseSync): unknown {
   return database.prepare('pragma journal_mode').get()?.['journal_mode']
 }
 
-/** Where there is still a write-ahead log, brings what it holds into the file. */
+/** Moves the content of a write-ahead log into the file, if there still is one. */
 function foldLog (database: DatabaseSync): void {
   if (journalMode(database) === 'wal') database.exec('pragma wal_checkpoint(truncate)')
 }
 
-/** All rows, with other work in between. */
+/** All rows, read in several turns of the event loop. */
 async function slicedRows (db: Kysely<Tables>): Promise<ModelRow[]> {
   const rows: ModelRow[] = []
   for await (const row of db.selectFrom('models').selectAll().stream()) {
@@ -134,7 +135,7 @@ async function slicedRows (db: Kysely<Tables>): Promise<ModelRow[]> {
   return rows
 }
 
-/** Tries again from the start while another process holds the lock, with other work in between. */
+/** Retries while another process holds the lock, without blocking the event loop. */
 async function patiently<T> (work: () => T | Promise<T>): Promise<T> {
   const until = performance.now() + WAIT_LIMIT_MS
   for (;;) {
@@ -147,7 +148,7 @@ async function patiently<T> (work: () => T | Promise<T>): Promise<T> {
   }
 }
 
-/** What Kysely's dialect for better-sqlite3 asks of a database, over node:sqlite. */
+/** node:sqlite behind the interface that Kysely's better-sqlite3 dialect expects. */
 function shim (database: DatabaseSync): SqliteDatabase {
   const bind = (parameters: readonly unknown[]) => parameters.map(value => typeof value === 'boolean' ? Number(value) : value as SQLInputValue)
   return {

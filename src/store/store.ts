@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { sql, type Kysely, type Transaction } from 'kysely'
 import { GatewayError } from '../errors.ts'
-import { pruneAudit, readAudit, type AuditEntry, type AuditPlace } from './audit.ts'
+import { pruneAudit, readAudit, type AuditEntry, type AuditPosition } from './audit.ts'
 import { changeOf, editOf, type Change } from './changes.ts'
 import type { Engine } from './engine.ts'
 import { failureKind, StoreFailure } from './failure.ts'
@@ -10,20 +10,20 @@ import { inOrder, placedRecord, rowOf, settled, type ModelDraft, type ModelRecor
 import { isPrepared, migrate, type ModelRow, type Tables } from './schema.ts'
 import { sqliteEngine } from './sqlite.ts'
 
-/** The table's whole content at one moment. */
+/** A consistent copy of the whole table. */
 export interface Contents {
   revision: number
-  /** In the order in which the catalog shows them. */
+  /** In catalog order. */
   placed: PlacedRecord[]
 }
 
-/** How a store is kept. */
+/** Settings of a store. */
 export interface StoreOptions {
-  /** Days after which an entry of the audit is removed. */
+  /** Days after which audit entries are removed. */
   auditDays: number
 }
 
-/** Models that the table can hold: as many as an import may bring. */
+/** Most models in the table and in an import. */
 export const MOST_MODELS = 10_000
 
 // A statement takes 32,766 parameters in SQLite and 65,535 in PostgreSQL.
@@ -32,17 +32,17 @@ const CHUNK = 250
 const PRUNE = { entries: 1000, after: 3600_000 }
 
 /**
- * The models table and its audit, in either engine. What the database fails with
- * is thrown as a StoreFailure; what an edit throws, as it is.
+ * The models table and its audit, in either engine. Database errors are thrown as
+ * StoreFailure; errors of an edit pass unchanged.
  */
 export class ModelStore {
   readonly #engine: Engine
   readonly #auditDays: number
-  /** What was last read, or made by the last edit from what was read before. */
+  /** The content as last read, or as computed by the last edit. */
   #copy: Contents | undefined
-  /** Whether the copy is the result of an edit that nobody has read yet. */
+  /** Whether the copy is the unread result of an edit. */
   #fresh = false
-  /** How often all replicas were asked to refresh, this one's last request included. */
+  /** Number of refresh requests to all replicas, including this process's last one. */
   #refreshed = 0
   #unpruned = { entries: Infinity, since: 0 }
 
@@ -51,22 +51,22 @@ export class ModelStore {
     this.#auditDays = auditDays
   }
 
-  /** The revision that this process last read or made. */
+  /** The revision that this process last read or wrote. */
   get revision (): number | undefined {
     return this.#copy?.revision
   }
 
   /**
-   * Brings the tables up to date, and fills an empty models table where that was
-   * never done. Once only: whoever deletes all models does not get them back.
-   * No admin set the fields of these models. Where all is done already, nothing
-   * is written: a role that may only read can start.
+   * Applies migrations, and fills an empty models table once: models that an admin
+   * deletes do not come back. The fields of these models do not count as set by an
+   * admin. If nothing is left to do it writes nothing, so that a read-only role can
+   * start.
    */
   async prepare (seed: readonly ModelDraft[]): Promise<void> {
     if (await this.#isPrepared()) return
     try {
       await this.#transaction(async db => {
-        await this.#engine.excludeOthers(db)
+        await this.#engine.lockMigrations(db)
         await migrate(db)
         const { numUpdatedRows } = await db.updateTable('catalog_revision').set({ seeded: true }).where('seeded', '=', false).executeTakeFirst()
         if (numUpdatedRows === 0n) return
@@ -79,7 +79,7 @@ export class ModelStore {
     }
   }
 
-  /** Every model, in the order in which the catalog shows them. Right after an edit by this process nothing is read but the revision. */
+  /** Every model in catalog order. After an edit by this process only the revision is read. */
   async contents (): Promise<Contents> {
     return await this.#named(this.#engine.read(async db => {
       const revision = await revisionOf(db)
@@ -90,7 +90,7 @@ export class ModelStore {
     }))
   }
 
-  /** Every model as of the present revision: nothing else is read where that has not moved. Rows changed by hand show when the catalog reads them. */
+  /** Every model at the present revision. If the revision is unchanged, nothing else is read. Rows changed by hand show at the next full read. */
   async current (): Promise<Contents> {
     const copy = this.#copy
     if (copy !== undefined && await this.#named(this.#engine.read(revisionOf)) === copy.revision) return copy
@@ -104,9 +104,9 @@ export class ModelStore {
   }
 
   /**
-   * Makes one change of the whole list: `edit` is given all records and returns
-   * what they shall be, in order; what it throws undoes all. It decides on what
-   * no other process can change meanwhile. Only what differs is written.
+   * Changes the whole list in one transaction. `edit` takes all records and returns
+   * the new ones in order; if it throws, nothing is changed. No other process can
+   * change the records meanwhile. Only differences are written.
    */
   async change (who: string, edit: (records: ModelRecord[]) => ModelDraft[]): Promise<Change[]> {
     const { changes, contents } = await this.#transaction(async db => {
@@ -119,9 +119,9 @@ export class ModelStore {
   }
 
   /**
-   * Makes one change of one model: `edit` is given its record, or nothing where
-   * there is none, and returns what it shall be, or nothing to remove it. A new
-   * model comes last. No other row is read or written.
+   * Changes one model in one transaction. `edit` takes its record (undefined: there
+   * is none) and returns the new one (undefined: remove it). A new model comes
+   * last. No other row is read or written.
    * @returns the record after the change
    */
   async changeOne (who: string, id: string, edit: (record: ModelRecord | undefined) => ModelDraft | undefined): Promise<ModelRecord | undefined> {
@@ -137,10 +137,10 @@ export class ModelStore {
     const draft = edit(known?.record)
     const at = new Date().toISOString()
     if (draft !== undefined && known === undefined) {
-      const { count, last, placeless } = await places(db)
-      if (count >= MOST_MODELS) throw new GatewayError('conflict', { message: `The catalog holds ${MOST_MODELS} models, and can hold no more.` })
-      // Rows that were added by hand have no place yet, and the new one shall come behind them.
-      if (placeless > 0) {
+      const { count, last, unpositioned } = await positions(db)
+      if (count >= MOST_MODELS) throw new GatewayError('conflict', { message: `The catalog holds ${MOST_MODELS} models, which is the most that it can hold.` })
+      // Rows inserted by hand have no position yet; the new row must come after them.
+      if (unpositioned > 0) {
         const before = await this.#read(db)
         const { contents } = await this.#write(db, before, [...before.placed.map(({ record }) => record), draft], who)
         return { placed: contents.placed.find(({ record }) => record.id === id), contents }
@@ -157,7 +157,7 @@ export class ModelStore {
     return { placed, contents: await this.#finishOne(db, who, at, known, placed) }
   }
 
-  /** Counts and tells the change of one model. @returns the whole content after it, where what it was before is known */
+  /** Records and announces the change of one model. @returns the whole content after it, if the content before it is known */
   async #finishOne (db: Transaction<Tables>, who: string, at: string, before: PlacedRecord | undefined, after: PlacedRecord | undefined): Promise<Contents | undefined> {
     const copy = this.#copy
     const revision = await this.#commit(db, who, at, [changeOf(before?.record, after?.record)])
@@ -165,12 +165,12 @@ export class ModelStore {
     return { revision, placed: withOne(copy.placed, before, after) }
   }
 
-  /** The audit, newest first, from before a given entry on: at most `limit` entries, fewer where they are long. */
-  async audit (limit: number, before?: AuditPlace): Promise<{ entries: AuditEntry[], more: boolean }> {
+  /** The audit before a given entry, newest first: at most `limit` entries, fewer if they are long. */
+  async audit (limit: number, before?: AuditPosition): Promise<{ entries: AuditEntry[], more: boolean }> {
     return await this.#named(this.#engine.read(async db => await readAudit(db, limit, before)))
   }
 
-  /** Asks the other processes to read their sources again. */
+  /** Asks all other processes to refresh. */
   async requestRefresh (): Promise<void> {
     this.#refreshed = await this.#transaction(async db => {
       const { number, refresh } = await db.updateTable('catalog_revision').set({ refresh: sql<number>`refresh + 1` }).returning(['number', 'refresh']).executeTakeFirstOrThrow()
@@ -180,8 +180,9 @@ export class ModelStore {
   }
 
   /**
-   * Calls back with the current revision: at once after a change where the engine
-   * can, within seconds elsewhere; and when another process asks for a refresh.
+   * Calls back with the current revision after a change: at once where the engine
+   * can, else within seconds. Also calls back when another process requests a
+   * refresh.
    */
   watch (onRevision: (revision: number) => void, onTrouble: (error: unknown) => void, onRefresh: () => void = () => {}): () => Promise<void> {
     let known: number | undefined
@@ -199,7 +200,7 @@ export class ModelStore {
     return true
   }
 
-  /** Gives back every connection and file. */
+  /** Closes every connection and file. */
   async close (): Promise<void> {
     await this.#engine.close()
   }
@@ -215,8 +216,8 @@ export class ModelStore {
   }
 
   async #read (db: Kysely<Tables>): Promise<Contents> {
-    // The number first: a change in between makes the copy newer than its number,
-    // which costs one reading too many; the other way round it would be missed.
+    // The number is read first. A change in between then costs one more read; in
+    // the other order it would be missed.
     const revision = await revisionOf(db)
     const known = new Map(this.#copy?.placed.map(placed => [placed.record.id, placed]))
     const placed: PlacedRecord[] = []
@@ -247,12 +248,12 @@ export class ModelStore {
     return { changes, contents: { revision, placed: inOrder(after) } }
   }
 
-  /** Counts a change, writes its entries into the audit and tells the other processes, all when the transaction commits. */
+  /** Increments the revision, writes the audit entries and notifies the other processes, all when the transaction commits. */
   async #commit (db: Transaction<Tables>, who: string, at: string, changes: readonly Change[]): Promise<number> {
     const { number: revision } = await db.updateTable('catalog_revision').set({ number: sql<number>`number + 1` }).returning('number').executeTakeFirstOrThrow()
     for (const [index, part] of [...chunks(changes)].entries()) {
-      await db.insertInto('catalog_audit').values(part.map(({ action, modelId, before, after }, place) => ({
-        revision, sequence: index * CHUNK + place, at, who, action, model_id: modelId, before: json(before), after: json(after)
+      await db.insertInto('catalog_audit').values(part.map(({ action, modelId, before, after }, offset) => ({
+        revision, sequence: index * CHUNK + offset, at, who, action, model_id: modelId, before: json(before), after: json(after)
       }))).execute()
       await setImmediate()
     }
@@ -266,7 +267,7 @@ export class ModelStore {
   }
 
   #keep (contents: Contents, fresh = false): Contents {
-    // An edit that ended meanwhile may have left a newer one.
+    // An edit that ended meanwhile may have stored a newer one.
     if (this.#copy === undefined || contents.revision >= this.#copy.revision || !this.#fresh) {
       this.#copy = contents
       this.#fresh = fresh
@@ -287,19 +288,19 @@ export class ModelStore {
   }
 }
 
-/** The store behind a `DATABASE_URL`. SQLite opens its file now, PostgreSQL connects when it is first asked. */
+/** The store behind a `DATABASE_URL`. SQLite opens its file now, PostgreSQL connects at the first query. */
 export async function openStore (url: string, options: StoreOptions = { auditDays: 90 }): Promise<ModelStore> {
   return new ModelStore(url.startsWith('sqlite:') ? await sqliteEngine(url.slice('sqlite:'.length)) : postgresEngine(url), options)
 }
 
-/** An error of the database by its cause; any other as it is. */
+/** A database error as StoreFailure; any other error unchanged. */
 function named (error: unknown): unknown {
   if (error instanceof StoreFailure) return error
   const kind = failureKind(error)
   return kind === undefined ? error : new StoreFailure(kind, error)
 }
 
-/** The row is the lock that orders writers, so it comes before the reading. */
+/** Updating this row is the lock that orders writers, so it comes before the read. */
 async function lock (db: Transaction<Tables>): Promise<void> {
   await db.updateTable('catalog_revision').set({ number: sql<number>`number` }).execute()
 }
@@ -308,7 +309,7 @@ async function revisionOf (db: Kysely<Tables>): Promise<number> {
   return (await db.selectFrom('catalog_revision').select('number').executeTakeFirstOrThrow()).number
 }
 
-/** The list with one record made, changed or removed. */
+/** The list with one record added, changed or removed. */
 function withOne (placed: PlacedRecord[], before: PlacedRecord | undefined, after: PlacedRecord | undefined): PlacedRecord[] {
   const index = before === undefined ? -1 : placed.findIndex(({ record }) => record.id === before.record.id)
   if (index === -1) return after === undefined ? placed : inOrder([...placed, after])
@@ -317,14 +318,14 @@ function withOne (placed: PlacedRecord[], before: PlacedRecord | undefined, afte
   return after.record.type === before?.record.type ? changed : inOrder(changed)
 }
 
-/** How many models there are, the last place, and how many models have none. */
-async function places (db: Transaction<Tables>): Promise<{ count: number, last: number | null, placeless: number }> {
+/** The number of models, the last position, and the number of models without one. */
+async function positions (db: Transaction<Tables>): Promise<{ count: number, last: number | null, unpositioned: number }> {
   const { count, last, placed } = await db.selectFrom('models')
     .select([sql<number>`count(*)`.as('count'), sql<number | null>`max(position)`.as('last'), sql<number>`count(position)`.as('placed')]).executeTakeFirstOrThrow()
-  return { count, last, placeless: count - placed }
+  return { count, last, unpositioned: count - placed }
 }
 
-/** Changes nothing of the rows but their places. */
+/** Changes only the positions of rows. */
 async function movePlaces (db: Transaction<Tables>, moved: readonly PlacedRecord[]): Promise<void> {
   const cases = moved.map(({ record, position }) => sql`when ${record.id} then ${sql.lit(position)}`)
   await db.updateTable('models').set({ position: sql<number>`case id ${sql.join(cases, sql` `)} end` }).where('id', 'in', moved.map(({ record }) => record.id)).execute()

@@ -2,13 +2,13 @@ import type { Kysely, Transaction } from 'kysely'
 import { failureKind, StoreFailure } from './failure.ts'
 import type { Tables } from './schema.ts'
 
-/** What a connection's loss cannot tell: whether the commit that it broke was made. */
+/** Error codes of a lost connection, after which it is unknown whether a commit happened. */
 const UNCERTAIN = new Set(['lost', 'unreachable', 'unknown'])
 
 /**
- * Runs work in a transaction. What fails is reported by its first error:
- * `db.transaction()` reports the error of the rollback that follows where that
- * fails too, as it does on a full disk or a lost connection.
+ * Runs work in a transaction and throws its first error. `db.transaction()` throws
+ * the rollback's error instead if the rollback fails too, as on a full disk or a
+ * lost connection.
  */
 export async function inTransaction<T> (db: Kysely<Tables>, work: (db: Transaction<Tables>) => Promise<T>): Promise<T> {
   const transaction = await db.startTransaction().execute()

@@ -4,13 +4,13 @@ import type { ModelRecord } from './records.ts'
 
 /** A model as the admin API shows it. */
 export interface AdminModel {
-  /** What is shown. */
+  /** The record as shown. */
   record: ModelRecord
-  /** What the table holds of it; absent where there is no row. */
+  /** The row of the table; absent if there is none. */
   known?: ModelRecord | undefined
-  /** Where each field comes from; absent where all of them come from one place. */
+  /** Where each field comes from; absent if there is only one source. */
   sources?: SourcedModel['sources']
-  /** Whether the source of the catalog lists the model. Clients are not shown one that it does not list. */
+  /** Whether the source lists the model. Clients do not see a model that it does not list. */
   listed: boolean
 }
 
@@ -25,8 +25,8 @@ export function ofSource ({ record, sources, listed }: SourcedModel): AdminModel
 }
 
 /**
- * A joined model with what the table holds of it now, which may be newer: a field
- * that an admin set is the table's, any other is what the join says of it.
+ * A joined model, updated from its present row, which may be newer: fields that an
+ * admin set come from the row, all others from the join.
  */
 export function overlaid (joined: SourcedModel | undefined, known: ModelRecord | undefined): AdminModel | undefined {
   if (joined === undefined) return known && { ...ofTable(known), sources: Object.fromEntries(fieldsOf(known).map(field => [field, sourceOf(known, field)])), listed: false }
@@ -59,7 +59,7 @@ function fieldsOf (record: CuratedModel): CuratedField[] {
   return CURATED_FIELDS.filter(field => record[field] !== undefined)
 }
 
-/** When a model was made of which nobody knows it. */
+/** The `createdAt` of models without one. */
 const UNKNOWN_DATE = new Date(0).toISOString()
 
 function dated ({ createdAt = UNKNOWN_DATE, ...record }: CuratedModel, updatedAt = createdAt): ModelRecord {

@@ -4,11 +4,11 @@ import { StoreFailure } from './failure.ts'
 const PAUSE_MS = 1000
 
 /**
- * Tries again, once a second, while a database is away that may come back by
- * itself: it starts later than the gateway, or another process locks it.
- * @param wait how long, milliseconds
- * @param onFailure called after each try but the last, with the time that is left
- * @throws what the last try failed with; at once what no waiting mends
+ * Retries once a second while a database does not answer and may do so later: it
+ * starts after the gateway, or another process holds a lock.
+ * @param wait the longest wait, milliseconds
+ * @param onFailure called after each failed try but the last, with the remaining milliseconds
+ * @throws the error of the last try; at once an error that waiting cannot mend
  */
 export async function untilReachable<T> (work: () => Promise<T>, wait: number, onFailure: (failure: StoreFailure, left: number) => void): Promise<T> {
   const until = performance.now() + wait

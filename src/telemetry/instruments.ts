@@ -8,23 +8,23 @@
 export interface Instrument {
   readonly name: string
   readonly kind: 'counter' | 'gauge' | 'histogram'
-  /** Read from the gateway's state at each scrape, as all gauges are; else counted as things happen. */
+  /** Read from the gateway's state at each scrape, as all gauges are. Otherwise counted at each event. */
   readonly read?: true
-  /** What one unit of the value is. */
+  /** The unit of the value. */
   readonly unit: 'seconds' | 'bytes' | 'tokens' | 'requests' | 'answers' | 'connections' | 'bodies' | 'models' | 'refreshes' | 'info'
   readonly help: string
-  /** Label names; of each, the values are few (docs/operations.md). */
+  /** Label names, each with a bounded set of values (docs/operations.md). */
   readonly labels: readonly string[]
   /** Upper bounds of a histogram, in ascending order. */
   readonly buckets?: readonly number[]
 }
 
-/** 0.01 s doubling to 655.36 s: the conventions' bounds, and on beyond the 600 s in which a first byte may come. */
+/** 0.01 s, doubling to 655.36 s: the conventions' bounds, extended above the default first-byte limit of 600 s. */
 export const SECONDS: readonly number[] = Array.from({ length: 17 }, (_, i) => Math.round(0.01 * 2 ** i * 100) / 100)
 
 const MODELS = ['gen_ai_operation_name', 'gen_ai_request_model', 'gen_ai_response_model', 'http_route'] as const
 
-/** What is counted, by the name that the code has for it. */
+/** Every instrument, by its name in the code. */
 export const INSTRUMENTS = {
   duration: {
     name: 'gen_ai_client_operation_duration_seconds',
@@ -241,5 +241,5 @@ export const INSTRUMENTS = {
   }
 } as const satisfies Record<string, Instrument>
 
-/** The code's name of an instrument. */
+/** The name of an instrument in the code. */
 export type InstrumentKey = keyof typeof INSTRUMENTS

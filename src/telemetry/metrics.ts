@@ -4,7 +4,7 @@ import { errorType, knownMethod, knownStatus, operationName, statesUsage } from 
 import { metricsText, watchProcess, type Reading, type TextFormat } from './registry.ts'
 import { Count, Distribution, Series, type Sample } from './series.ts'
 
-/** What is true of the gateway right now; read at each scrape. */
+/** The present state of the gateway, read at each scrape. */
 export interface GatewayState {
   /** Requests that hold a slot. */
   inFlight (): number
@@ -14,11 +14,11 @@ export interface GatewayState {
   upstreamConnections (): { open: number, idle: number, opened: number }
   /** Request bodies on disk. */
   spool (): { bodies: number, bytes: number }
-  /** Age in seconds, absent where the catalog cannot age; refreshes since the start. */
+  /** Age in seconds, undefined for a static list; refreshes since the start. */
   catalog (): { models: number, age: number | undefined, refreshes: { success: number, failure: number } }
 }
 
-/** What {@link GatewayMetrics} is made from. */
+/** Settings of {@link GatewayMetrics}. */
 export interface MetricsSettings {
   readonly state: GatewayState
   /** Whether the catalog has an active model of that id. */
@@ -30,7 +30,7 @@ export interface MetricsSettings {
   readonly catalogMaxAge: number
 }
 
-/** The instruments that are counted as things happen. */
+/** The instruments that are counted at each event. */
 type CountedKey<Kind> = { [K in InstrumentKey]: typeof INSTRUMENTS[K] extends { readonly read: true } ? never : typeof INSTRUMENTS[K]['kind'] extends Kind ? K : never }[InstrumentKey]
 type Counted = Record<CountedKey<'counter'>, Series<Count>> & Record<CountedKey<'histogram'>, Series<Distribution>>
 
@@ -48,7 +48,7 @@ interface Subject {
   readonly bytesOut: Count
 }
 
-/** Counts what happens, and writes it down for Prometheus. */
+/** Counts events, and formats all metrics for Prometheus. */
 export class GatewayMetrics implements ExchangeObserver {
   readonly #settings: MetricsSettings
   readonly #series: Counted
@@ -60,7 +60,7 @@ export class GatewayMetrics implements ExchangeObserver {
       key,
       instrument.kind === 'counter' ? new Series(instrument, () => new Count()) : new Series(instrument, () => new Distribution(instrument.buckets!))
     ])) as unknown as Counted
-    // A rate can be told of the first one, too.
+    // Begins at 0, so that the first event shows in a rate.
     for (const phase of PHASES) this.#series.clientsLeft.at(phase)
     watchProcess()
   }
@@ -88,7 +88,7 @@ export class GatewayMetrics implements ExchangeObserver {
   }
 
   /**
-   * A request was answered with an error of the gateway before it was anybody's.
+   * A request was refused with an error of the gateway.
    * @param code of the gateway's table of errors
    */
   onRefused (code: string): void {
@@ -131,7 +131,7 @@ export class GatewayMetrics implements ExchangeObserver {
     ]
   }
 
-  /** A model's label: its id where the catalog has it, so that nobody else makes labels up. */
+  /** The label of a model: its id if the catalog has it, else `other`, so that clients cannot create labels. */
   #modelLabel (id: string | null | undefined): string {
     if (id === undefined) return ''
     return id !== null && this.#settings.knowsModel(id) ? id : 'other'

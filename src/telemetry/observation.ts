@@ -6,24 +6,24 @@ import { usageReader, type UsageReader } from './usage/usage-reader.ts'
 /** How a proxied request ended. */
 export type ExchangeOutcome = 'complete' | 'refused' | 'client-left' | 'broken'
 
-/** Where a proxied request was when it ended. */
+/** The phases of a proxied request. */
 export const PHASES = ['receiving', 'queued', 'connecting', 'waiting', 'streaming'] as const
 /** One of {@link PHASES}. */
 export type ExchangePhase = typeof PHASES[number]
 
-/** One proxied request, filled in as it goes; handed to each observer when it is over. Times are seconds. */
+/** The facts about one proxied request, complete when it is over. Times are seconds. */
 export interface ExchangeRecord {
   /** The route's template, such as `/v1/chat/completions`. */
   route: string
   /** The endpoint's path, such as `chat/completions`. */
   operation: string
   method: string
-  /** The model asked for, or the default where it was put in; null: not a string; undefined: none. */
+  /** The requested model, or the default that was added; null: not a string; undefined: none. */
   requestModel: string | null | undefined
   /** The model that the answer names. */
   responseModel?: string | undefined
   outcome: ExchangeOutcome
-  /** Where the request was when it ended. */
+  /** The phase in which the request ended. */
   phase: ExchangePhase
   /** The status sent to the client. */
   status?: number | undefined
@@ -44,18 +44,18 @@ export interface ExchangeRecord {
   /** Bytes of the answer's body. */
   bytesOut: number
   usage?: Usage | undefined
-  /** Pieces in which the answer's body came. */
+  /** Pieces of the answer's body. */
   chunks?: number | undefined
   /** The service's own id of the request. */
   upstreamRequestId?: string | undefined
 }
 
-/** Is told of each proxied request when it is over. Must not throw. */
+/** Called with each proxied request when it is over. Must not throw. */
 export interface ExchangeObserver {
   onExchangeEnd (record: ExchangeRecord): void
 }
 
-/** What is seen of one proxied request beside what the proxy notes: its span, and what its answer says of itself. */
+/** The telemetry of one proxied request: its span, and the usage and model that its answer states. */
 export class Observation {
   /** Undefined: traces are off. */
   readonly span: RequestSpan | undefined
@@ -77,7 +77,7 @@ export class Observation {
     this.#reader?.read(piece)
   }
 
-  /** The request is over: all that is known of it, in seconds. Ends the span. */
+  /** The request is over: returns its facts, in seconds, and ends the span. */
   end (core: CoreRecord): ExchangeRecord {
     const record: ExchangeRecord = {
       route: core.route,
@@ -85,7 +85,7 @@ export class Observation {
       method: core.method,
       requestModel: core.requestModel,
       responseModel: this.#reader?.model,
-      // Refused before it was carried.
+      // Refused before the exchange began.
       outcome: core.outcome ?? 'refused',
       phase: core.phase,
       status: core.status,

@@ -26,7 +26,7 @@ const BATCH: Readonly<Record<string, keyof BatchSpanProcessorOptions>> = {
   OTEL_BSP_MAX_EXPORT_BATCH_SIZE: 'maxExportBatchSize'
 }
 
-/** How long the last spans may take at the end of the process, milliseconds. */
+/** Longest time to send the last spans when the process ends, milliseconds. */
 const CLOSE_LIMIT = 3000
 
 /** Ports that a URL leaves out. */
@@ -78,7 +78,7 @@ class OpenTelemetryRequestSpan implements RequestSpan {
   constructor (tracer: Tracer, server: Attributes, parent: Context) {
     this.#tracer = tracer
     this.#server = server
-    // The name is known when the route is; samplers see this one.
+    // The final name is set when the route is known. Samplers see this one.
     this.#span = tracer.startSpan('HTTP', { kind: SpanKind.SERVER }, parent)
     this.#context = trace.setSpan(parent, this.#span)
   }
@@ -103,13 +103,13 @@ class OpenTelemetryRequestSpan implements RequestSpan {
     }
     this.#span.updateName(`${record.method} ${record.route}`)
     this.#span.setAttributes(serverAttributes(record, error))
-    // An error that is the client's own is none of the server's (semantic conventions for HTTP spans).
+    // A client's error is not an error of a server span (semantic conventions for HTTP spans).
     if (record.outcome === 'broken' || (record.status ?? 0) >= 500) this.#span.setStatus({ code: SpanStatusCode.ERROR, message: error ?? '' })
     this.#span.end()
   }
 }
 
-/** `{gen_ai.operation.name} {gen_ai.request.model}`, as the conventions want it. */
+/** `{gen_ai.operation.name} {gen_ai.request.model}`, as the conventions require. */
 function nameOf ({ operation, requestModel }: ExchangeRecord): string {
   return typeof requestModel === 'string' ? `${operationName(operation)} ${requestModel}` : operationName(operation)
 }

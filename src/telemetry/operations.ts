@@ -2,8 +2,8 @@ import { METHODS, STATUS_CODES } from 'node:http'
 import type { ExchangeRecord } from './observation.ts'
 
 /**
- * `gen_ai.operation.name` of each endpoint: the conventions' well-known values where
- * one applies, and for the others names of our own, as they allow.
+ * `gen_ai.operation.name` of each endpoint: a well-known value of the conventions
+ * where one applies, else a name of the gateway's, which they allow.
  */
 const OPERATIONS: Readonly<Record<string, string>> = {
   'chat/completions': 'chat',
@@ -22,7 +22,7 @@ const OPERATIONS: Readonly<Record<string, string>> = {
   rerank: 'rerank'
 }
 
-/** Operations whose answers state their tokens, where the service does so at all. */
+/** Operations whose answers state their tokens if the service supports it. */
 const WITH_USAGE = new Set(['chat', 'text_completion', 'embeddings'])
 
 /** The operation's name in the GenAI conventions. */
@@ -45,7 +45,7 @@ export function errorType ({ outcome, errorCode, status = 0 }: ExchangeRecord): 
   return status >= 400 ? knownStatus(status) : undefined
 }
 
-/** A status as a label; one that no registry lists is its class only, so that a service cannot make up labels. */
+/** A status as a label. An unregistered one becomes its class, so that a service cannot create labels. */
 export function knownStatus (status: number): string {
   return STATUS_CODES[status] === undefined ? `${Math.floor(status / 100)}xx` : String(status)
 }

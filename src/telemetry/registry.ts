@@ -12,8 +12,8 @@ export const CONTENT_TYPES: Readonly<Record<TextFormat, string>> = {
 }
 
 /**
- * Metrics of Node's that are left out: promtool refuses their names, and those of
- * handles and requests are read from private functions of Node.
+ * Node metrics that are left out: promtool rejects their names, or they use private
+ * functions of Node (handles and requests).
  */
 const LEFT_OUT = [
   ...['handles', 'requests', 'resources'].flatMap(what => [`nodejs_active_${what}`, `nodejs_active_${what}_total`]),
@@ -23,18 +23,18 @@ const LEFT_OUT = [
 
 let processMetrics: Registry | undefined
 
-/** The metrics of this process, of which there is one set however many gateways run in it: CPU, memory, event loop, garbage collection. */
+/** The metrics of this process (CPU, memory, event loop, garbage collection), one set for all gateways in it. */
 function processRegistry (): Registry {
   if (processMetrics === undefined) {
     processMetrics = new Registry()
-    // The utilization is left out, and need not be measured often.
+    // The utilisation is left out, so it need not be measured often.
     collectDefaultMetrics({ register: processMetrics, eventLoopUtilizationTimeout: 60_000 })
     for (const name of LEFT_OUT) processMetrics.removeSingleMetric(name)
   }
   return processMetrics
 }
 
-/** Starts to measure the process: its garbage collections and delays are counted from now on. */
+/** Starts to measure the process. Garbage collections and delays are counted from this call on. */
 export function watchProcess (): void {
   processRegistry()
 }
@@ -46,8 +46,8 @@ export interface Reading {
 }
 
 /**
- * A metric that is only written. The library's own counters lose their `_total` for
- * good once they have been written as OpenMetrics: each scrape has metrics of its own.
+ * A metric for one scrape. The library's own counters lose their `_total` after
+ * they were written as OpenMetrics, so each scrape makes new ones.
  */
 class ReadyMetric {
   name: string

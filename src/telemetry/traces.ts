@@ -3,12 +3,12 @@ import type { ExchangeRecord } from './observation.ts'
 
 /** The span of one request, from its arrival to its end. */
 export interface RequestSpan {
-  /** For the log: 32 and 16 hexadecimal digits. */
+  /** Ids for the log: 32 and 16 hexadecimal digits. */
   readonly traceId: string
   readonly spanId: string
   /**
-   * The request goes to the service now: begins the span of that.
-   * @returns the headers that make it the parent of the service's own, in place of the client's
+   * Begins the client span: the request goes to the service.
+   * @returns trace headers that make it the parent of the service's spans
    */
   startUpstream (): UpstreamTraceHeaders
   /** The request is over, however it ended; ends both spans. */
@@ -21,15 +21,15 @@ export interface UpstreamTraceHeaders {
   readonly tracestate?: string
 }
 
-/** Makes spans and sends them. */
+/** Creates spans and exports them. */
 export interface Traces {
   /** @param headers of the client's request, which may name the parent */
   startServerSpan (headers: IncomingHttpHeaders): RequestSpan
-  /** Sends what is left; at most a few seconds. Never rejects. */
+  /** Sends the remaining spans within a few seconds. Never rejects. */
   close (): Promise<void>
 }
 
-/** Raw headers (name, value, …) with those of the trace in place of the client's. */
+/** Raw headers (name, value, …) with the client's trace headers replaced. */
 export function withTraceHeaders (headers: readonly string[], { traceparent, tracestate }: UpstreamTraceHeaders): string[] {
   const others = headers.filter((_, i) => !/^trace(parent|state)$/i.test(headers[i - i % 2]!))
   return [...others, 'traceparent', traceparent, ...(tracestate === undefined ? [] : ['tracestate', tracestate])]
@@ -47,13 +47,13 @@ export interface TracesOptions {
   /** INFERENCE_SERVICE_URL. */
   readonly upstream: string
   readonly version: string
-  /** Is told what is wrong with a setting or with the sending. */
+  /** Called with problems of a setting or of the export. */
   readonly warn: (message: string) => void
 }
 
 /**
- * Starts the traces where OTEL_EXPORTER_OTLP_ENDPOINT (or _TRACES_ENDPOINT) is set.
- * @returns undefined where it is not: then nothing of OpenTelemetry's SDK is loaded,
+ * Starts tracing if OTEL_EXPORTER_OTLP_ENDPOINT (or _TRACES_ENDPOINT) is set.
+ * @returns undefined if it is not: then OpenTelemetry's SDK is not loaded,
  * and `traceparent` and `tracestate` pass unchanged
  */
 export async function startTraces (options: TracesOptions): Promise<Traces | undefined> {

@@ -38,11 +38,11 @@ t.test('a rotated key, with a stream running under the old one', async t => {
   await stream.until(/data: /)
 
   writeFileSync(file('keys'), `${OLD}\n${NEW}\n`)
-  await hangUp(gateway, /read anew: keys/)
+  await hangUp(gateway, /read again: keys/)
   t.same([await status(OLD), await status(NEW)], [200, 200], 'both, while clients change over')
   writeFileSync(file('keys'), NEW)
   writeFileSync(file('admin'), 'bob:admin-key-of-bob-2')
-  await hangUp(gateway, /read anew: keys/)
+  await hangUp(gateway, /read again: keys/)
   t.same([await status(OLD), await status(NEW)], [401, 200])
   t.same([await status('bob:admin-key-of-bob-1', '/admin/catalog'), await status('bob:admin-key-of-bob-2', '/admin/catalog')], [401, 200])
 
@@ -54,7 +54,7 @@ t.test('files that are no good are reported, and the keys stay', async t => {
   const { gateway, status, file } = await start(t)
   for (const [name, content, says] of [['keys', '', /not empty/], ['keys', 'a b', /API_KEYS must be keys/], ['admin', keyOf(OLD), /must not be one of API_KEYS/]] as const) {
     writeFileSync(file(name), content)
-    await hangUp(gateway, new RegExp(`"level":50.*${says.source}.*could not be read anew.*keys`))
+    await hangUp(gateway, new RegExp(`"level":50.*${says.source}.*could not be read again.*keys`))
     t.same([await status(OLD), await status(NEW), await status('x:'), gateway.child.exitCode], [200, 401, 401, null])
     writeFileSync(file('keys'), OLD)
   }
@@ -63,7 +63,7 @@ t.test('files that are no good are reported, and the keys stay', async t => {
 t.test('SIGHUP never ends a gateway that has no files, nor when it comes often', async t => {
   const gateway = await spawnGateway(t, {})
   for (let i = 0; i < 20; i++) gateway.child.kill('SIGHUP')
-  await hangUp(gateway, /read anew/)
+  await hangUp(gateway, /read again/)
   t.equal((await ask(gateway.port)).status, 200)
   gateway.child.kill('SIGTERM')
   t.equal(await gateway.ended, 0)
@@ -81,13 +81,13 @@ t.test('app.reload: one task that fails does not keep the others from running, a
   t.same(ran, ['a', 'c', 'a', 'c', 'a', 'c'])
 })
 
-t.test('the inference key in force is the one last read; keys cannot come or go as a whole', async t => {
+t.test('the inference key in force is the one last read; keys cannot be set or unset as a whole', async t => {
   const { gateway: { app } } = await startPair(t, { INFERENCE_API_KEY: 'i1', API_KEYS: 'k1' })
   t.equal(app.credentials.inferenceKey, 'i1')
   app.credentials.renew({ API_KEYS: ['k2'], ADMIN_API_KEY: [], INFERENCE_API_KEY: 'i2' })
   t.equal(app.credentials.inferenceKey, 'i2')
-  t.throws(() => app.credentials.renew({ API_KEYS: [], ADMIN_API_KEY: [], INFERENCE_API_KEY: 'i3' }), /cannot come or go/)
-  t.throws(() => app.credentials.renew({ API_KEYS: ['k3'], ADMIN_API_KEY: ['a'], INFERENCE_API_KEY: 'i3' }), /cannot come or go/)
+  t.throws(() => app.credentials.renew({ API_KEYS: [], ADMIN_API_KEY: [], INFERENCE_API_KEY: 'i3' }), /cannot be set or unset/)
+  t.throws(() => app.credentials.renew({ API_KEYS: ['k3'], ADMIN_API_KEY: ['a'], INFERENCE_API_KEY: 'i3' }), /cannot be set or unset/)
   t.equal(app.credentials.inferenceKey, 'i2')
   t.ok(app.credentials.apiKeys.has('k2'))
 })

@@ -1,6 +1,5 @@
 // A body of any size passes in constant memory: while 100 MB go through, the
-// process grows by less than 32 MB, and the first bytes are upstream before the
-// last have arrived.
+// process grows by less than 32 MB.
 import t from 'tap'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'

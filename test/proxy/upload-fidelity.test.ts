@@ -1,6 +1,5 @@
 // A large body reaches the upstream byte for byte, however unevenly the two
-// sides read and write: the gateway frees each piece's memory by hand, and a
-// piece freed too early would arrive as other bytes.
+// sides read and write.
 import t from 'tap'
 import { createHash, randomBytes } from 'node:crypto'
 import { createServer, type AddressInfo, type Socket } from 'node:net'

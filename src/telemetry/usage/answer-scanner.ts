@@ -1,9 +1,9 @@
 import { readTimings, readUsage, type Usage } from './usage.ts'
 
-/** What an answer says of itself. */
+/** The facts that an answer states. */
 export interface AnswerFacts {
   usage: Usage | undefined
-  /** From llama.cpp's `timings`; stands in where there is no `usage`. */
+  /** From llama.cpp's `timings`; used if there is no `usage`. */
   timings: Usage | undefined
   model: string | undefined
 }
@@ -12,7 +12,7 @@ export interface AnswerFacts {
 const KEPT = 8192
 /** The longest of the known keys. */
 const LONGEST_KEY = 8
-/** A string longer than this is searched by the system's own search, which costs 50 ns to call. */
+/** Strings longer than this are searched with `indexOf`, whose call has a fixed cost. */
 const SHORT_STRING = 48
 
 const QUOTE = 0x22
@@ -22,7 +22,7 @@ const [COMMA, COLON, OPEN_OBJECT, CLOSE_OBJECT, OPEN_ARRAY, CLOSE_ARRAY] = [...B
 type Key = 'usage' | 'timings' | 'model' | 'parent'
 
 /**
- * The keys that are looked at. `response` (OpenAI's `response.completed` event) and
+ * The known keys. `response` (OpenAI's `response.completed` event) and
  * `message` (Anthropic's `message_start`) hold an object with the others in it.
  */
 const KEYS: readonly { readonly bytes: Buffer, readonly key: Key }[] = [
@@ -33,22 +33,22 @@ const KEYS: readonly { readonly bytes: Buffer, readonly key: Key }[] = [
   { bytes: Buffer.from('message'), key: 'parent' }
 ]
 
-/** Where the scanner stands: before the object, between its parts, in one of them, or behind it. */
+/** The scanner's state: before the object, between its parts, in one of them, or after it. */
 const STATE = { before: 0, between: 1, key: 2, string: 3, nested: 4, nestedString: 5, after: 6 } as const
 
 /**
  * Finds `usage`, `timings` and `model` in one JSON object that arrives in pieces of
- * any size, at the top or in {@link KEYS}' parents, and nowhere else: the same words
- * in a text, a tool's arguments or a deeper object are not meant. It keeps nothing
- * of the rest, so that memory is constant, and never fails: of what is not JSON it
- * finds nothing or something, and nobody but a count depends on it.
+ * any size, at the top level or in the parents of {@link KEYS}, and nowhere else:
+ * not in a text, a tool's arguments or a deeper object. Memory is constant. It
+ * never fails: for input that is not JSON the result is undefined, and only counts
+ * depend on it.
  */
 export class AnswerScanner {
   readonly #facts: AnswerFacts
   #state: number = STATE.before
-  /** Objects that are followed: 1 in the answer, 2 in a parent. */
+  /** Depth that is scanned for keys: 1 in the answer, 2 in a parent. */
   #level = 0
-  /** Containers that are open below what is followed. */
+  /** Open containers below that depth. */
   #depth = 0
   #expectsKey = false
   #escaped = false
@@ -56,12 +56,12 @@ export class AnswerScanner {
   readonly #keyBytes = new Uint8Array(LONGEST_KEY)
   /** Bytes of the key so far; more than {@link LONGEST_KEY}: an unknown one. */
   #keyLength = 0
-  /** The value that is read is kept. */
+  /** The present value is kept. */
   #keeps = false
-  /** What earlier pieces had of it. */
+  /** Its bytes from earlier pieces. */
   #kept: Buffer | undefined
 
-  /** @param facts is given what is found; the last of several counts */
+  /** @param facts is filled in; the last of several values counts */
   constructor (facts: AnswerFacts) {
     this.#facts = facts
   }
@@ -78,7 +78,7 @@ export class AnswerScanner {
   /** Reads `bytes[start]` up to `bytes[end]`. The memory may be reused after the call. */
   read (bytes: Buffer, start: number, end: number): void {
     let i = start
-    /** Where in this piece the kept value begins. */
+    /** Index in this piece at which the kept value begins. */
     let from = start
     while (i < end) {
       switch (this.#state) {
@@ -171,7 +171,7 @@ export class AnswerScanner {
       if (escaped) escaped = false
       else if (byte === BACKSLASH) escaped = true
       else if (byte === QUOTE) break
-      // No service escapes a key of these; with a backslash in it, it is an unknown one.
+      // No service escapes these keys; a key with a backslash counts as unknown.
       if (length < LONGEST_KEY) this.#keyBytes[length] = byte
       length++
     }
@@ -193,7 +193,7 @@ export class AnswerScanner {
     return undefined
   }
 
-  /** Returns the place behind the string's closing quote; -1 where that is not in this piece. */
+  /** Returns the index after the string's closing quote; -1 if it is not in this piece. */
   #skipString (bytes: Buffer, start: number, end: number): number {
     let i = start
     if (this.#escaped) {
@@ -217,7 +217,7 @@ export class AnswerScanner {
       i = stop + 1
       if (!escaping) return i
     }
-    // A backslash was the last byte: what it escapes is in the next piece.
+    // The last byte was a backslash: the escaped byte is in the next piece.
     this.#escaped = i > end
     return -1
   }

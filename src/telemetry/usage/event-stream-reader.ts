@@ -4,7 +4,7 @@ import type { UsageReader } from './usage-reader.ts'
 
 const DATA = Buffer.from('data:')
 const [LF, CR, QUOTE, OPEN_OBJECT, COLON] = [...Buffer.from('\n\r"{:')] as [number, number, number, number, number]
-/** A model that these first lines of data do not name is not looked for any longer. */
+/** Number of first data lines in which the model is looked for. */
 const LINES_WITH_MODEL = 4
 
 /**
@@ -15,9 +15,8 @@ const NEEDLES = ['"usage"', 'imings"'].map(text => Buffer.from(text))
 const WINDOW = 7
 
 /**
- * Horspool's search for both at once: how far the window may move on, by its last
- * byte. It looks at about every sixth byte: an event of 200 bytes takes less than half
- * of what two calls of `Buffer.indexOf` take (test/bench/usage-reader.ts).
+ * Horspool's search for both at once: the shift of the window by its last byte. It reads about every sixth byte, which is faster than two calls of
+ * `Buffer.indexOf` (test/bench/usage-reader.ts).
  */
 const SHIFTS = shifts()
 
@@ -30,9 +29,9 @@ function shifts (): Uint8Array {
 }
 
 /**
- * Reads an event stream. Lines that lie whole within a piece are searched for the
- * keys, and only those that have one are scanned; of a line that is cut, nothing is
- * kept: it is scanned as it comes.
+ * Reads an event stream. A line within one piece is searched for the keys and
+ * scanned only if it has one. A line that spans pieces is scanned as it arrives,
+ * without buffering.
  */
 export class EventStreamReader implements UsageReader {
   readonly #facts: AnswerFacts = { usage: undefined, timings: undefined, model: undefined }
@@ -41,7 +40,7 @@ export class EventStreamReader implements UsageReader {
   #linesWithModel = LINES_WITH_MODEL
   /** The last piece ended within a line. */
   #inLine = false
-  /** Bytes of `data:` that the line begins with so far; -1: another line. */
+  /** Bytes of `data:` that have matched at the line's start; -1: another line. */
   #prefix = 0
   chunks = 0
 
@@ -63,7 +62,7 @@ export class EventStreamReader implements UsageReader {
     }
   }
 
-  /** Reads the rest of a line that an earlier piece began; returns where the next begins. */
+  /** Reads the rest of a line from an earlier piece; returns the index of the next line. */
   #readOn (bytes: Buffer): number {
     const end = lineEnd(bytes, 0)
     this.#scan(bytes, 0, end)
@@ -133,7 +132,7 @@ function opensObject (bytes: Buffer, start: number, end: number): boolean {
   return bytes[i] === OPEN_OBJECT
 }
 
-/** The place of the next line end (any of SSE's three), or the bytes' end. */
+/** The index of the next line end (any of SSE's three), or the length. */
 function lineEnd (bytes: Buffer, start: number): number {
   const lf = bytes.indexOf(LF, start)
   const end = lf === -1 ? bytes.length : lf
@@ -145,7 +144,7 @@ function lineStart (bytes: Buffer, within: number): number {
   return Math.max(bytes.lastIndexOf(LF, within), bytes.lastIndexOf(CR, within)) + 1
 }
 
-/** The place behind the last line end; 0 where there is none. */
+/** The index after the last line end; 0 if there is none. */
 function behindLastLine (bytes: Buffer): number {
   if (bytes[bytes.length - 1] === LF) return bytes.length
   return Math.max(bytes.lastIndexOf(LF), bytes.lastIndexOf(CR)) + 1

@@ -3,11 +3,11 @@ import { EventStreamReader } from './event-stream-reader.ts'
 import type { Usage } from './usage.ts'
 
 /**
- * Reads what an answer says of itself while it passes. It changes no byte, keeps a
- * bounded number of them, and never throws.
+ * Reads usage and model from an answer as it passes. It changes no byte, keeps a
+ * bounded number of bytes, and never throws.
  */
 export interface UsageReader {
-  /** Is given each piece of the body, in order. The memory may be reused after the call; what is kept is copied. */
+  /** Called with each piece of the body, in order. The memory may be reused after the call; anything kept is copied. */
   read (bytes: Buffer): void
   /** The tokens that the answer has stated so far. */
   readonly usage: Usage | undefined
@@ -18,8 +18,8 @@ export interface UsageReader {
 }
 
 /**
- * The reader for an answer, by its headers; undefined where its body says nothing of
- * itself (pictures, speech) or is compressed, which nobody unpacks for a count.
+ * The reader for an answer, by its headers; undefined for an answer without usage
+ * (images, speech) or a compressed one, which is not decoded for this.
  */
 export function usageReader (contentType: string | undefined, contentEncoding: string | undefined): UsageReader | undefined {
   if (contentType === undefined || (contentEncoding !== undefined && contentEncoding !== '' && contentEncoding.toLowerCase() !== 'identity')) return undefined

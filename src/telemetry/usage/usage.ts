@@ -1,4 +1,4 @@
-/** Tokens that a service says a request took. What it does not say is absent. */
+/** The tokens of a request as the service states them. Unstated counts are absent. */
 export interface Usage {
   /** All tokens of the input, those from a cache included. */
   input?: number
@@ -14,7 +14,7 @@ type Fields = Readonly<Record<string, unknown>>
 
 type Path = readonly [name: string, inner?: string]
 
-/** Under which names services state each count; the first that is there counts. */
+/** The fields in which services state each count. The first one present counts. */
 const PATHS: Readonly<Record<keyof Usage, readonly Path[]>> = {
   input: [['prompt_tokens'], ['input_tokens']],
   output: [['completion_tokens'], ['output_tokens']],
@@ -26,7 +26,7 @@ const PATHS: Readonly<Record<keyof Usage, readonly Path[]>> = {
 
 /**
  * Reads a `usage` object: OpenAI's chat, completions, responses, embeddings,
- * images and transcriptions, Anthropic's messages, and what copies them.
+ * images and transcriptions, Anthropic's messages, and compatible ones.
  * @returns undefined where it states no count of tokens (a transcription that is billed by its length)
  */
 export function readUsage (value: unknown): Usage | undefined {
@@ -37,7 +37,7 @@ export function readUsage (value: unknown): Usage | undefined {
   set(usage, 'output', firstOf(fields, PATHS.output))
   set(usage, 'cachedInput', firstOf(fields, PATHS.cachedInput))
   set(usage, 'reasoning', firstOf(fields, PATHS.reasoning))
-  // Anthropic's `input_tokens` are those beside its cache.
+  // Anthropic's `input_tokens` exclude those from its cache.
   if (usage.input !== undefined) usage.input += (countAt(fields, 'cache_read_input_tokens') ?? 0) + (countAt(fields, 'cache_creation_input_tokens') ?? 0)
   // A reranker states the total only.
   if (usage.input === undefined && usage.output === undefined) set(usage, 'input', countAt(fields, 'total_tokens'))
@@ -45,8 +45,8 @@ export function readUsage (value: unknown): Usage | undefined {
 }
 
 /**
- * Reads llama.cpp's `timings`, which every answer of its server has, asked for or
- * not: `prompt_n` are the tokens that were computed, `cache_n` those that were not.
+ * Reads llama.cpp's `timings`, which every answer of its server has: `prompt_n` are
+ * the computed input tokens, `cache_n` the cached ones.
  */
 export function readTimings (value: unknown): Usage | undefined {
   if (typeof value !== 'object' || value === null) return undefined
