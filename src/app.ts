@@ -45,7 +45,7 @@ export async function buildApp (config: Config): Promise<FastifyInstance> {
     trustProxy: trust,
     // The catalog waits for its database, and has a limit of its own.
     pluginTimeout: 0,
-    routerOptions: { maxParamLength: 512, ignoreDuplicateSlashes: true, ignoreTrailingSlash: true }
+    routerOptions: { maxParamLength: 2048, ignoreDuplicateSlashes: true, ignoreTrailingSlash: true }
   }).withTypeProvider<TypeBoxTypeProvider>()
 
   // every request

@@ -6,6 +6,9 @@ import type { Spool, SpoolSpace } from './spool.ts'
 /** Bytes of a body that are kept in memory; a larger body is stored on disk. */
 export const MEMORY_LIMIT = 262144
 
+/** Bytes that a chunk costs besides its content: a body can arrive in chunks of one byte. */
+const CHUNK_COST = 256
+
 /** A request body that has arrived whole. */
 export interface RequestBody {
   /** Bytes that go upstream. */
@@ -57,6 +60,10 @@ class Receiver {
     this.#options = options
     this.body = this.#settle.promise
     const { source, wire, signal } = options
+    if (signal.aborted || wire.destroyed) {
+      this.#fail(signal.aborted ? signal.reason : new Error('the request broke off'))
+      return
+    }
     source.on('data', this.#onData)
     source.on('end', this.#onEnd)
     source.on('error', this.#onError)
@@ -74,7 +81,7 @@ class Receiver {
       return this.#fail(error)
     }
     this.#chunks.push(chunk)
-    this.#inMemory += chunk.length
+    this.#inMemory += chunk.length + CHUNK_COST
     if (this.#inMemory > MEMORY_LIMIT) this.#store()
   }
 

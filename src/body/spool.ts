@@ -37,13 +37,14 @@ export class SpoolSpace {
    */
   async create (): Promise<Spool> {
     const path = join(this.#folder, `model-gateway-${randomUUID()}`)
+    let spool: Spool | undefined
     try {
-      const handle = await open(path, 'wx+', 0o600)
+      spool = new Spool(await open(path, 'wx+', 0o600), this)
       this.#files++
-      const spool = new Spool(handle, this)
       await unlink(path)
       return spool
     } catch (cause) {
+      spool?.dispose()
       throw diskError(cause)
     }
   }

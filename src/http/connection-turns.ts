@@ -33,8 +33,10 @@ export function oneAtATime (handler: Handler): Handler {
     }
     response.once('close', () => {
       turns.current = undefined
+      // A connection that is closing is not destroyed yet, and takes no more answers.
+      if (turns.last || !request.socket.writable) turns.waiting.length = 0
       const next = turns.waiting.shift()
-      if (next !== undefined && !request.socket.destroyed) begin(turns, ...next)
+      if (next !== undefined) begin(turns, ...next)
     })
     handler(request, response)
   }

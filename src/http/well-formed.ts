@@ -36,18 +36,19 @@ function malformed (message: string): GatewayError {
 }
 
 /**
- * What normalisers and decoders read in different ways: dot segments, a
+ * What normalisers and decoders read in different ways: dot segments (servlet
+ * containers read `..;` as one), a
  * backslash, a control byte, and an escape that is left after decoding.
  */
 // eslint-disable-next-line no-control-regex
-const AMBIGUOUS = /\/\.\.?(\/|$)|[\x00-\x1f\x7f\\]|%[\da-f]{2}/i
+const AMBIGUOUS = /\/\.\.?([;/]|$)|[\x00-\x1f\x7f\\]|%[\da-f]{2}/i
 
 /** Below these a path ends in a model's id, which may hold any escape: `%2Froot%2Fx`, `..%2Fx`, `C%3A%5Cx`. */
 const MODEL_PATH = /^\/+((openai\/+)?v1|admin)\/+models\/+(?=[^/])/
 
 /** Raw dot segments and backslashes, which clients and proxies rewrite on the way. */
 // eslint-disable-next-line no-control-regex
-const REWRITTEN = /(^|\/)\.\.?(\/|$)|[\x00-\x20\x7f\\]/
+const REWRITTEN = /(^|\/)\.\.?([;/]|$)|[\x00-\x20\x7f\\]/
 
 /** Whether a request target is a path that all software reads alike: no dot segments, nothing encoded twice. */
 export function isPlainTarget (target: string): boolean {

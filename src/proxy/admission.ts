@@ -67,14 +67,18 @@ export class Admission {
       return
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const onAbort = () => reject(signal.reason)
-    const timer = setTimeout(() => reject(overloaded('The gateway is at its limit of concurrent requests; none ended in time.')), this.#settings.queueTimeout)
+    // Out of the queue at once: a slot that is given back in the same turn must go to another.
+    const giveUp = (reason: unknown) => {
+      this.#waiting.delete(resolve)
+      reject(reason)
+    }
+    const onAbort = () => giveUp(signal.reason)
+    const timer = setTimeout(() => giveUp(overloaded('The gateway is at its limit of concurrent requests; none ended in time.')), this.#settings.queueTimeout)
     signal.addEventListener('abort', onAbort)
     this.#waiting.add(resolve)
     try {
       await promise
     } finally {
-      this.#waiting.delete(resolve)
       clearTimeout(timer)
       signal.removeEventListener('abort', onAbort)
     }

@@ -1,3 +1,4 @@
+import { createSecureContext, type SecureContext } from 'node:tls'
 import { buildConnector, Client, EnvHttpProxyAgent, type Dispatcher } from 'undici'
 
 /** Where upstream connections go, and how long they are kept. */
@@ -40,6 +41,8 @@ export interface Connection {
   readonly connectTime: number | undefined
   /** Its socket failed while a request was under way. */
   readonly failed: boolean
+  /** Whether `failed` tells. Through a proxy nobody sees the socket. */
+  readonly watched: boolean
   /** Whether a failure of the first byte may be the end of an idle connection. */
   readonly used: boolean
   dispatch (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void
@@ -56,6 +59,7 @@ export interface Connection {
 export class Connections {
   readonly #settings: ConnectionSettings
   readonly #proxyAgent: EnvHttpProxyAgent | undefined
+  readonly #secureContext: SecureContext | undefined
   readonly #all = new Set<DirectConnection>()
   readonly #idle: DirectConnection[] = []
   #opened = 0
@@ -67,6 +71,9 @@ export class Connections {
     if (throughProxy) {
       const tls = ca === undefined ? {} : { ca }
       this.#proxyAgent = new EnvHttpProxyAgent({ ...CLIENT_OPTIONS, connections: null, clientTtl: maxAge, connect: tls, requestTls: tls })
+    } else if (ca !== undefined) {
+      // Made once: to read all authorities takes tens of milliseconds.
+      this.#secureContext = createSecureContext({ ca })
     }
   }
 
@@ -86,7 +93,7 @@ export class Connections {
       connection.destroy()
     }
     this.#opened++
-    const connection = new DirectConnection(this.#settings, { onClose: connection => this.#forget(connection), onUnexpectedClose: () => this.disableReuse() })
+    const connection = new DirectConnection(this.#settings.origin, this.#secureContext, { onClose: connection => this.#forget(connection), onUnexpectedClose: () => this.disableReuse() })
     this.#all.add(connection)
     return connection
   }
@@ -145,16 +152,17 @@ class DirectConnection implements Connection {
   idle = false
   closed = false
   failed = false
+  readonly watched = true
   connectTime: number | undefined
   readonly openedAt = performance.now()
   readonly #client: Client
   readonly #connecting = new AbortController()
   readonly #events: ConnectionEvents
 
-  constructor ({ origin, ca }: ConnectionSettings, events: ConnectionEvents) {
+  constructor (origin: string, secureContext: SecureContext | undefined, events: ConnectionEvents) {
     this.#events = events
     // Only a signal ends a connect that is under way: a Client waits for its end.
-    const connect = buildConnector({ allowH2: false, timeout: 0, signal: this.#connecting.signal, ...(ca === undefined ? {} : { ca }) } as buildConnector.BuildOptions)
+    const connect = buildConnector({ allowH2: false, timeout: 0, signal: this.#connecting.signal, ...(secureContext === undefined ? {} : { secureContext }) } as buildConnector.BuildOptions)
     this.#client = new Client(origin, {
       ...CLIENT_OPTIONS,
       connect: (options, callback) => connect(options, (...[error, socket]) => {
@@ -189,6 +197,7 @@ class DirectConnection implements Connection {
 class ProxiedConnection implements Connection {
   readonly connectTime = undefined
   readonly failed = false
+  readonly watched = false
   readonly used = false
   readonly #agent: EnvHttpProxyAgent
   #controller: Dispatcher.DispatchController | undefined
@@ -206,6 +215,7 @@ class ProxiedConnection implements Connection {
     }
     this.#agent.dispatch(options, {
       onRequestStart,
+      onBodySent: chunk => handler.onBodySent?.(chunk),
       onResponseStart: (...parts) => handler.onResponseStart?.(...parts),
       onResponseData: (...parts) => handler.onResponseData?.(...parts),
       onResponseEnd: (...parts) => handler.onResponseEnd?.(...parts),

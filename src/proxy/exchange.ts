@@ -87,6 +87,8 @@ export class Exchange {
   async #admitted (): Promise<void> {
     const { admission } = this.#services
     const { response } = this.#exchange
+    // The client may have left while a hook was waiting: `close` does not come again.
+    if (response.closed || response.destroyed) throw new ClientLeftError()
     const onClose = () => { if (!response.writableEnded) this.stop(new ClientLeftError()) }
     admission.enter()
     response.once('close', onClose)
@@ -175,7 +177,10 @@ export class Exchange {
       await transfer.done
       connections.release(connection)
     } catch (error) {
-      if (connection.used && this.record.status === undefined && !signal.aborted) connections.disableReuse()
+      // Not for a limit that has passed: the connection itself broke.
+      const broke = error instanceof ConnectError || (error as GatewayError).code === 'upstream_failed'
+      if (broke && connection.used && this.record.status === undefined) connections.disableReuse()
+      transfer.abort(error as Error)
       throw error
     } finally {
       signal.removeEventListener('abort', onAbort)

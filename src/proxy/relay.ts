@@ -30,7 +30,13 @@ export class Relay {
    */
   begin (status: number, statusMessage: string, headers: RawHeaders, hasLength: boolean): void {
     const response = this.#response
-    response.writeHead(status, statusMessage, headers)
+    try {
+      response.writeHead(status, statusMessage, headers)
+    } catch (error) {
+      // It keeps the message: the error answer has its own.
+      response.statusMessage = ''
+      throw error
+    }
     const hasBody = response.req.method !== 'HEAD' && status !== 204 && status !== 304
     this.#chunked = hasBody && !hasLength && response.req.httpVersion === '1.1'
     this.#framed = !hasBody || hasLength || this.#chunked

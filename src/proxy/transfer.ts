@@ -45,6 +45,9 @@ export interface AnswerSink {
   errorEvent (error: GatewayError): string
 }
 
+/** What a status line and a header value may not hold (RFC 9110 section 5.5). */
+const UNSENDABLE = /[^\t\x20-\x7e\x80-\xff]/
+
 /** Marks the failure of a connect: no byte of the request has left. */
 export class ConnectError extends GatewayError {}
 
@@ -68,6 +71,8 @@ export class Transfer implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | undefined
   #sentAt = 0
   #boundary: EventBoundary | undefined
+  /** The answer's body has neither a length nor chunks. */
+  #endsWithConnection = false
   #ended = false
 
   constructor (connection: Connection, limits: TransferLimits, sink: AnswerSink, record: ExchangeRecord) {
@@ -115,11 +120,15 @@ export class Transfer implements Dispatcher.DispatchHandler {
     if ((headerValue(headers, 'transfer-encoding') ?? 'chunked').toLowerCase() !== 'chunked') {
       return this.#fail(new GatewayError('upstream_invalid_response', { cause: new Error('unknown transfer coding') }))
     }
+    const message = asBytes(statusMessage)
+    // ServerResponse would keep a message that it refuses, and refuse the 502 for it too.
+    if (UNSENDABLE.test(message)) return this.#fail(new GatewayError('upstream_invalid_response', { cause: new Error('malformed status message') }))
     this.#record.status = status
     this.#record.streamed = isEventStream(headers)
     try {
       const hasLength = headerValue(headers, 'content-length') !== undefined && status !== 204
-      this.#relay.begin(status, asBytes(statusMessage), this.#sink.onHead(status, headers), hasLength)
+      this.#endsWithConnection = !hasLength && headerValue(headers, 'transfer-encoding') === undefined && !BODILESS.has(status)
+      this.#relay.begin(status, message, this.#sink.onHead(status, headers), hasLength)
       this.#sink.onBegun()
       if (this.#record.streamed && !hasLength) this.#boundary = new EventBoundary()
     } catch (cause) {
@@ -157,8 +166,9 @@ export class Transfer implements Dispatcher.DispatchHandler {
 
   onResponseEnd (controller: Dispatcher.DispatchController): void {
     if (this.#ended) return
-    // undici takes a reset for the end of a body without a length.
-    if (this.#connection.failed) return this.#fail(upstreamError(new Error('the connection was reset'), true))
+    // undici takes a reset for the end of a body without a length. Where the socket
+    // cannot be watched, such a body is never taken for complete.
+    if (this.#connection.failed || (this.#endsWithConnection && !this.#connection.watched)) return this.#fail(upstreamError(new Error('the connection was reset'), true))
     this.#complete(clientTrailers(((controller.rawTrailers ?? []) as Buffer[]).map(text => text.toString('latin1'))))
   }
 
@@ -172,8 +182,11 @@ export class Transfer implements Dispatcher.DispatchHandler {
 
   #complete (trailers: [string, string][]): void {
     this.#end()
-    this.#relay.end(trailers)
-    this.#settle.resolve()
+    try {
+      this.#relay.end(trailers)
+    } finally {
+      this.#settle.resolve()
+    }
   }
 
   #timeOut (): void {
