@@ -3,16 +3,23 @@ export type OutageReport = (error: Error | undefined) => void
 
 /** How long a service that failed is not asked again, milliseconds. */
 const PAUSE = 250
+/** Questions in a row, each asked after the one before had failed, that make an outage. */
+const FAILURES = 3
 
 /**
- * Whether a service that may fail is worth asking. After a failure one request
- * in each pause asks it, and the others do without at once: a service that hangs
- * can neither delay many nor pile up questions.
+ * Whether a service that may fail is worth asking. A single late answer is no
+ * outage: it concerns its own request only. After several failures in a row, or a
+ * closed connection, one request in each pause asks the service, and the others do
+ * without at once: a service that hangs can neither delay many nor pile up
+ * questions. All times are in milliseconds and never fall.
  */
 export class Outage {
   readonly #report: OutageReport
   #down = false
   #askAgainAt = 0
+  /** Failures since the last answer, and when the last of them was counted. */
+  #failures = 0
+  #lastFailure = -Infinity
 
   /** @param report called once for each change: with the error at an outage's start, without one at its end */
   constructor (report: OutageReport) {
@@ -23,7 +30,6 @@ export class Outage {
     return this.#down
   }
 
-  /** @param now milliseconds, never falling */
   mayAsk (now: number): boolean {
     if (!this.#down) return true
     if (now < this.#askAgainAt) return false
@@ -31,7 +37,20 @@ export class Outage {
     return true
   }
 
-  failed (error: Error, now: number): void {
+  /**
+   * A question had no answer, or not in time. Questions that were under way
+   * together count as one failure: one delay of the service makes them all late.
+   * @param asked when the question was sent
+   */
+  failed (error: Error, asked: number, now: number): void {
+    if (asked < this.#lastFailure) return
+    this.#lastFailure = now
+    this.#failures++
+    if (this.#failures >= FAILURES) this.lost(error, now)
+  }
+
+  /** The service cannot be asked: its connection is closed. */
+  lost (error: Error, now: number): void {
     this.#askAgainAt = now + PAUSE
     if (this.#down) return
     this.#down = true
@@ -39,6 +58,7 @@ export class Outage {
   }
 
   answered (): void {
+    this.#failures = 0
     if (!this.#down) return
     this.#down = false
     this.#report(undefined)
