@@ -99,14 +99,14 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
       },
       sink: {
         onHead: (status, headers) => {
-          // A broken stream can be ended honestly only where Fastify does not send the answer.
-          reply.hijack()
           observation.onHead(headerValue(headers, 'content-type'), headerValue(headers, 'content-encoding'))
           record.upstreamRequestId = UPSTREAM_IDS.map(name => headerValue(headers, name)).find(id => id !== undefined)
           const own = reply.getHeaders()
           if (!raw.complete) own.connection = 'close'
           return clientResponseHeaders(headers, { status, own, rewriteLocation: location => publicLocation(location, target, publicPath + prefix) })
         },
+        // A broken stream can be ended honestly only where Fastify does not send the answer.
+        onBegun: () => { reply.hijack() },
         onPiece: piece => observation.onPiece(piece),
         errorEvent: error => anthropic
           ? `event: error\ndata: ${JSON.stringify(anthropicErrorBody(error))}\n\n`

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { oneAtATime } from './connection-turns.ts'
-import { absoluteForm } from './well-formed.ts'
+import { absoluteForm, withoutDoubledSlashes } from './well-formed.ts'
 
 /** The settings of the HTTP server; times in seconds. */
 export interface ServerSettings {
@@ -33,10 +33,10 @@ export function serverOptions ({ CLIENT_HEADERS_TIMEOUT: headers, CLIENT_BODY_TI
     },
     rewriteUrl: (request: IncomingMessage) => {
       const absolute = absoluteForm(request.url!)
-      if (absolute === undefined) return request.url!
+      if (absolute === undefined) return withoutDoubledSlashes(request.url!)
       // RFC 9112 section 3.2.2: the host of the target takes the place of the Host header.
       request.headers.host = absolute.host
-      return absolute.path
+      return withoutDoubledSlashes(absolute.path)
     }
   }
 }

@@ -76,3 +76,10 @@ export function absoluteForm (target: string): { path: string, host: string } | 
   const [, host = '', path = '/'] = match
   return { host, path }
 }
+
+/** A target whose path has each run of slashes as one: base URLs are often pasted with a slash at the end. */
+export function withoutDoubledSlashes (target: string): string {
+  const query = target.indexOf('?')
+  const path = query === -1 ? target : target.slice(0, query)
+  return path.includes('//') ? path.replace(/\/{2,}/g, '/') + target.slice(path.length) : target
+}

@@ -35,8 +35,10 @@ export interface UpstreamRequest {
 /** The client's side of a transfer. */
 export interface AnswerSink {
   readonly response: ServerResponse
-  /** The upstream's head has arrived: from here on the transfer writes the answer. Returns the client's headers. */
+  /** The upstream's head has arrived. Returns the client's headers. */
   onHead (status: number, headers: RawHeaders): RawHeaders
+  /** The client's head is written: from here on the transfer writes the answer. */
+  onBegun (): void
   /** Pieces of the answer's body, as they pass. Keeps no view of their memory. */
   onPiece (piece: Buffer): void
   /** The last event of a stream that breaks. */
@@ -109,13 +111,19 @@ export class Transfer implements Dispatcher.DispatchHandler {
     if (status < 200 || this.#ended) return
     if (status > 599) return this.#fail(new GatewayError('upstream_invalid_response', { cause: new Error(`status ${status}`) }))
     const headers = (controller.rawHeaders as Buffer[]).map(text => text.toString('latin1'))
+    // RFC 9112 section 6.1: the gateway cannot undo another coding, and undici passes it on.
+    if ((headerValue(headers, 'transfer-encoding') ?? 'chunked').toLowerCase() !== 'chunked') {
+      return this.#fail(new GatewayError('upstream_invalid_response', { cause: new Error('unknown transfer coding') }))
+    }
     this.#record.status = status
     this.#record.streamed = isEventStream(headers)
     try {
       const hasLength = headerValue(headers, 'content-length') !== undefined && status !== 204
-      this.#relay.begin(status, statusMessage, this.#sink.onHead(status, headers), hasLength)
+      this.#relay.begin(status, asBytes(statusMessage), this.#sink.onHead(status, headers), hasLength)
+      this.#sink.onBegun()
       if (this.#record.streamed && !hasLength) this.#boundary = new EventBoundary()
     } catch (cause) {
+      this.#record.status = undefined
       return this.#fail(new GatewayError('upstream_invalid_response', { cause }))
     }
     this.#record.phase = 'streaming'
@@ -188,4 +196,9 @@ export class Transfer implements Dispatcher.DispatchHandler {
     this.#ended = true
     this.#limit.disarm()
   }
+}
+
+/** undici reads the status message as UTF-8. Node writes one byte a character. */
+function asBytes (statusMessage: string): string {
+  return Buffer.from(statusMessage).toString('latin1')
 }

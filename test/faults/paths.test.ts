@@ -17,13 +17,13 @@ const TRAVERSAL = [
   '/v1/chat/completions;a=b', '/v1/chat/completions;/../x', '/v1;x/chat/completions', '/v1/chat/completions#fragment', '/v1/chat/completions#/../metrics'
 ]
 const UNLISTED = [
-  '/v1/load_lora_adapter', '/v1/unload_lora_adapter', '/openai/v1/load_lora_adapter', '/metrics', '/v1/metrics', '/health', '/v1', '/v1/', '/', '/openai/v1', '/openai/v1/', '/openai/chat/completions',
-  '/chat/completions', '/v1/chat', '/v1/chat/completions/x', '/v1/chat/completionsx', '/V1/chat/completions', '/v1/Chat/Completions', '/v1/v1/chat/completions', '/v1/openai/v1/chat/completions', '/v2/chat/completions', '/admin/models', '/v1/files', '/tokenize', '/.well-known/x'
+  '/v1/load_lora_adapter', '/v1/unload_lora_adapter', '/openai/v1/load_lora_adapter', '/v1/metrics', '/health', '/v1', '/v1/', '/openai/v1', '/openai/v1/', '/openai/chat/completions',
+  '/chat/completions', '/v1/chat', '/v1/chat/completions/x', '/v1/chat/completionsx', '/V1/chat/completions', '/v1/Chat/Completions', '/v1/v1/chat/completions', '/v1/openai/v1/chat/completions', '/v2/chat/completions', '/admin/models', '/v1/files', '/v1/responses/a/b', '/tokenize', '/.well-known/x'
 ]
 
 async function refused (test: typeof t, rig: Rig, method: string, path: string): Promise<void> {
   const answer = await send(rig.gateway.port, `${method} ${path} HTTP/1.1\r\nhost: g\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}`)
-  test.ok([400, 404].includes(answer.status), `${method} ${path}: ${answer.status}`)
+  test.ok([400, 404, 421].includes(answer.status), `${method} ${path}: ${answer.status}`)
   isError(test as never, answer, answer.status)
 }
 

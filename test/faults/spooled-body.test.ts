@@ -4,7 +4,9 @@ import t from 'tap'
 import { connect, createServer, type AddressInfo } from 'node:net'
 import { once } from 'node:events'
 import { execFileSync } from 'node:child_process'
-import { readdirSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { startFakeInference } from '../fake-inference.ts'
 import { freePort } from '../free-port.ts'
 import { backAtRest, descriptors, eventually, isError, lastPost, parseAnswer, rawClient, send, startGateway, startRig, type Test } from './helper.ts'
@@ -95,9 +97,12 @@ t.test('past SPOOL_LIMIT: 503 that says so, and then it works again', async t =>
 })
 
 t.test('a disk that is full: 503 that names the disk', { skip: process.getuid?.() !== 0 && process.env.CI === undefined && 'mounting a small disk needs root' }, async t => {
-  const folder = t.testdir()
+  const folder = mkdtempSync(join(tmpdir(), 'small-disk-'))
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=600k', 'tmpfs', folder])
-  t.teardown(() => execFileSync('umount', [folder]))
+  t.teardown(() => {
+    execFileSync('umount', [folder])
+    rmdirSync(folder)
+  })
   const rig = await startRig(t, () => {}, { SPOOL_DIR: folder })
   const large = lastPost('/v1/chat/completions', `{"model":"m","text":"${'x'.repeat(2_000_000)}"}`)
   const refused = await send(rig.gateway.port, large)

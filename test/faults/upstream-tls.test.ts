@@ -54,7 +54,7 @@ for (const [name, { identity, settings, host = '127.0.0.1' }] of Object.entries(
     t.equal(upstream.received(), '', 'nothing was sent')
     t.ok(upstream.connections() >= 1)
     await atRest(gateway)
-    t.equal(gateway.app.forwarder.connections, 0)
+    t.equal(gateway.app.forwarder.connections.open, 0)
   })
 }
 

@@ -19,7 +19,7 @@ for (const [place, url] of Object.entries(places)) {
     isError(t, answer, 502, 'upstream_unreachable')
     t.ok(took < 1000, `answered after ${Math.round(took)} ms`)
     await atRest(gateway)
-    t.equal(gateway.app.forwarder.connections, 0)
+    t.equal(gateway.app.forwarder.connections.open, 0)
   })
 }
 

@@ -16,7 +16,7 @@ const TEXT = 'x'.repeat(3_000_000)
 t.test('MODEL_POLICY=catalog', async t => {
   const upstream = await startFakeInference()
   t.teardown(() => upstream.close())
-  const gateway = await startGateway(t, { INFERENCE_SERVICE_URL: upstream.url, MODEL_POLICY: 'catalog' })
+  const gateway = await startGateway(t, { INFERENCE_SERVICE_URL: upstream.url, MODEL_POLICY: 'catalog', PROXY_EXTRA_PATHS: 'score' })
   const send = (path: string, body: string, type = 'application/json') => fetch(`${gateway.url}/v1/${path}`, { method: 'POST', body, headers: { 'content-type': type } })
 
   const taken: Record<string, [path: string, body: string]> = {
@@ -25,7 +25,8 @@ t.test('MODEL_POLICY=catalog', async t => {
     'last in a large body': ['chat/completions', `{"text":"${TEXT}","model":"gemini-1.5-pro"}`],
     'first in a large body': ['chat/completions', `{"model":"gemini-1.5-pro","text":"${TEXT}"}`],
     'default in a large body': ['images/generations', `{"prompt":"${TEXT}"}`],
-    'an endpoint without a type': ['embeddings', '{"model":"any","input":"x"}']
+    'an endpoint without a type': ['embeddings', '{"model":"sdxl","input":"x"}'],
+    'an endpoint without a type, no model named': ['embeddings', '{"input":"x"}']
   }
   for (const [name, [path, body]] of Object.entries(taken)) {
     t.test(`taken: ${name}`, async t => {
@@ -44,7 +45,11 @@ t.test('MODEL_POLICY=catalog', async t => {
     'not a string': ['chat/completions', '{"model":["gemini-1.5-pro"]}'],
     'last in a large body': ['chat/completions', `{"text":"${TEXT}","model":"gpt-x"}`],
     'first in a large body': ['chat/completions', `{"model":"gpt-x","text":"${TEXT}"}`],
-    'none named, no default': ['audio/speech', '{"input":"x"}']
+    'none named, no default': ['audio/speech', '{"input":"x"}'],
+    'an endpoint without a type': ['embeddings', '{"model":"gpt-x","input":"x"}'],
+    'an operator\'s own path': ['score', '{"model":"gpt-x","input":"x"}'],
+    'a long name that begins like a known one': ['chat/completions', `{"model":"${[...'gemini-1.5-pro'].map(letter => `\\u00${letter.charCodeAt(0).toString(16)}`).join('')}${'x'.repeat(1100)}"}`],
+    'a long name, escaped up to the limit': ['chat/completions', `{"model":"${'\\u0061'.repeat(170)}suffix"}`]
   }
   for (const [name, [path, body]] of Object.entries(refused)) {
     t.test(`refused: ${name}`, async t => {
@@ -60,7 +65,7 @@ t.test('MODEL_POLICY=catalog', async t => {
   const allowed = '{"model":"gemini-1.5-pro","x":"&model=gpt-x&y="}'
   const ambiguous: Record<string, [path: string, body: string, type: string, status: number]> = {
     'a form': ['chat/completions', allowed, 'application/x-www-form-urlencoded', 415],
-    'a multipart form': ['chat/completions', allowed, 'multipart/form-data; boundary=b', 415],
+    'a multipart type that is no form': ['chat/completions', allowed, 'multipart/mixed; boundary=b', 415],
     text: ['chat/completions', allowed, 'text/plain', 415],
     'JSON in utf-7': ['chat/completions', allowed, 'application/json; charset=utf-7', 415],
     'JSON of two charsets': ['chat/completions', allowed, 'application/json; charset=utf-8; charset=utf-16', 415],
@@ -83,7 +88,7 @@ t.test('MODEL_POLICY=catalog', async t => {
   const plain: Record<string, [path: string, body: string, type: string]> = {
     'JSON of UTF-8': ['chat/completions', '{"model":"gemini-1.5-pro"}', 'application/json; charset=UTF-8'],
     'a kind of JSON': ['chat/completions', '{"model":"gemini-1.5-pro"}', 'application/vnd.x+json'],
-    'a nested key in other letters': ['chat/completions', '{"model":"gemini-1.5-pro","x":{"Model":1},"models":1}', 'application/json'],
+    'a nested key in other letters': ['chat/completions', '{"model":"gemini-1.5-pro","x":{"Model":1,"models":1}}', 'application/json'],
     'a form in UTF-8': ['images/edits', '--b\r\ncontent-disposition: form-data; name="model"\r\n\r\nsdxl\r\n--b--\r\n', 'multipart/form-data; boundary=b; charset=utf-8']
   }
   for (const [name, [path, body, type]] of Object.entries(plain)) {
