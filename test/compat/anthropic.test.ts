@@ -29,14 +29,14 @@ test('a message, and its tokens counted before', async t => {
   t.strictSame(standIn.requests.map(({ url }) => url), ['/v1/messages', '/v1/messages/count_tokens'])
   const { headers } = standIn.requests[0]!
   t.match(headers['anthropic-version'], /^\d{4}-/)
-  t.equal(headers['x-api-key'], 'a-key', 'a gateway without keys of its own passes the client\'s on')
+  t.equal(headers.authorization, 'Bearer a-key', 'a gateway without keys of its own passes the client\'s on')
 })
 
 test('the SDK\'s key opens a gateway that has keys, and stays there', async t => {
   const { anthropic, standIn } = await start(t, { API_KEYS: 'a-key', INFERENCE_API_KEY: 'the-service-key' })
   await anthropic.messages.create(ask)
   t.equal(standIn.requests[0]!.headers.authorization, 'Bearer the-service-key')
-  t.equal(standIn.requests[0]!.headers['x-api-key'], undefined)
+  t.equal(standIn.requests[0]!.headers['x-api-key'], 'the-service-key', 'Anthropic\'s API reads it there')
 })
 
 test('a streamed message', async t => {
