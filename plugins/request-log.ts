@@ -38,7 +38,7 @@ class RequestLog extends LogController {
   }
 }
 
-/** The line of a request that the gateway answered itself. */
+/** Logs a request that the gateway answered itself. */
 export function logAnswered (request: FastifyRequest, reply: FastifyReply): void {
   const level = PROBES.has(request.routeOptions.url ?? '') ? 'debug' : 'info'
   request.log[level](answered(request, reply), 'answered')
