@@ -45,7 +45,7 @@ export function logAnswered (request: FastifyRequest, reply: FastifyReply): void
 }
 
 function answered (request: FastifyRequest, reply: FastifyReply) {
-  return { ...whoAndWhat(request), status: reply.statusCode, durationMs: logged(reply.elapsedTime) }
+  return { ...whoAndWhat(request), model: editedModel(request), status: reply.statusCode, durationMs: logged(reply.elapsedTime) }
 }
 
 /** The line of a proxied request, also where it got no answer. */
@@ -87,6 +87,13 @@ function whoAndWhat (request: FastifyRequest) {
     client: request.ip,
     key: request.keyName
   }
+}
+
+/** The model that a request to the admin API is about. */
+function editedModel ({ routeOptions, params, body }: FastifyRequest): string | undefined {
+  if (routeOptions.url === '/admin/models/*') return (params as { '*': string })['*']
+  const { id } = routeOptions.url === '/admin/models' ? (body ?? {}) as { id?: unknown } : {}
+  return typeof id === 'string' ? id : undefined
 }
 
 /** An error without its other properties: undici's hold bytes that the upstream sent. */

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import manifest from '../package.json' with { type: 'json' }
 import { buildApp } from './app.ts'
 import { ConfigError, EX_CONFIG, loadConfig, UnavailableError } from './config.ts'
 import { readSecretFiles } from './config/secrets.ts'
@@ -34,6 +35,7 @@ export async function serve (environment: NodeJS.ProcessEnv): Promise<string> {
   const load = () => loadConfig(readSecretFiles(environment))
   const config = await refuseBadConfig(load)
   const app = await refuseBadConfig(() => buildApp(config))
+  app.log.info({ version: manifest.version, catalog: config.CATALOG_SOURCE, upstream: new URL(config.INFERENCE_SERVICE_URL).origin }, 'model gateway')
   for (const warning of settingWarnings(environment, config)) app.log.warn(warning)
   app.reload.register('keys', () => app.credentials.renew(load()))
   app.reload.register('catalog', () => app.catalog.reloadStatic())

@@ -106,7 +106,7 @@ export class Transfer implements Dispatcher.DispatchHandler {
     if (this.#record.phase === 'waiting') this.#limit.postpone()
   }
 
-  onResponseStart (controller: Dispatcher.DispatchController, status: number, _headers: unknown, statusMessage = ''): void {
+  onResponseStart (controller: Dispatcher.DispatchController, status: number, _parsed: unknown, statusMessage = ''): void {
     // Informational answers (RFC 9110 section 15.2) are not for the client.
     if (status < 200 || this.#ended) return
     if (status > 599) return this.#fail(new GatewayError('upstream_invalid_response', { cause: new Error(`status ${status}`) }))

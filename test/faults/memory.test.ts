@@ -88,7 +88,7 @@ t.test('a gateway of its own process', async t => {
       t.ok(most - before < 64, `grew by ${Math.round(most - before)} MB`)
       await eventually(() => written() >= total, 10_000)
       client.write('"}')
-      await eventually(() => upstreamSocket !== undefined)
+      await eventually(() => upstreamSocket?.isPaused() === true)
       // And when the upstream reads again, all of it arrives.
       let received = 0
       const reading = upstreamSocket as unknown as Socket

@@ -1,0 +1,46 @@
+// The log: who did what. A reader that stalls stops no request, and what it has not
+// read yet is not lost.
+import t from 'tap'
+import { startFakeInference } from './fake-inference.ts'
+import { eventually } from './helper.ts'
+import { spawnGateway, type GatewayProcess } from './spawn.ts'
+
+const lines = (gateway: GatewayProcess) => gateway.out().split('\n').filter(line => line.endsWith('}')).map(line => JSON.parse(line) as Record<string, unknown>)
+
+t.test('a reader of the log that stalls: requests go on, and every line is there', async t => {
+  const gateway = await spawnGateway(t, {})
+  gateway.child.stdout!.pause()
+  const url = `http://127.0.0.1:${gateway.port}/v1/models?padding=`
+  let answered = 0
+  // More lines than a pipe holds (64 KB).
+  for (let round = 0; round < 20; round++) {
+    const responses = await Promise.all(Array.from({ length: 50 }, () => fetch(url)))
+    for (const response of responses) {
+      await response.arrayBuffer()
+      if (response.status === 200) answered++
+    }
+  }
+  t.equal(answered, 1000)
+  gateway.child.stdout!.resume()
+  await eventually(() => lines(gateway).filter(({ msg }) => msg === 'answered').length === 1000, 5000)
+  t.equal(new Set(lines(gateway).filter(({ msg }) => msg === 'answered').map(({ reqId }) => reqId)).size, 1000)
+})
+
+t.test('each line tells the client, the key and what it was about; never a prompt, a key or a query', async t => {
+  const upstream = await startFakeInference()
+  t.teardown(() => upstream.close())
+  const gateway = await spawnGateway(t, { INFERENCE_SERVICE_URL: upstream.url, API_KEYS: 'studio:a-key-of-the-studio', ADMIN_API_KEY: 'alice:the-key-of-alice-1', CATALOG_SOURCE: 'database', DATABASE_URL: `sqlite:${t.testdir()}/catalog.db` })
+  const at = (path: string, init: RequestInit = {}) => fetch(`http://127.0.0.1:${gateway.port}${path}`, init).then(response => response.arrayBuffer())
+  const json = { 'content-type': 'application/json' }
+  await at('/v1/models?secret=query', { headers: { authorization: 'Bearer wrong-key-of-nobody' } })
+  await at('/v1/chat/completions?secret=query', { method: 'POST', headers: { ...json, authorization: 'Bearer a-key-of-the-studio' }, body: '{"model":"m","messages":[{"role":"user","content":"secret prompt"}]}' })
+  await at('/admin/models/sdxl', { method: 'PATCH', headers: { ...json, authorization: 'Bearer the-key-of-alice-1' }, body: '{"isActive":false}' })
+  await at('/healthz')
+  await eventually(() => lines(gateway).filter(({ msg }) => /answered|proxied/.test(String(msg))).length === 3, 5000, gateway.output)
+  const [refused, chat, edit] = lines(gateway).filter(({ msg }) => /answered|proxied/.test(String(msg)))
+  t.match(refused, { status: 401, client: '127.0.0.1', path: '/v1/models' })
+  t.match(chat, { status: 200, client: '127.0.0.1', key: 'studio', model: 'm', outcome: 'complete', path: '/v1/chat/completions' })
+  t.match(edit, { status: 200, key: 'alice', model: 'sdxl', method: 'PATCH' })
+  t.match(lines(gateway).find(({ msg }) => msg === 'model gateway'), { version: String, catalog: 'database', upstream: upstream.url })
+  t.notMatch(gateway.output(), /secret|a-key-of|key-of-alice|wrong-key/)
+})

@@ -1,0 +1,52 @@
+// Nothing that clients name is remembered: distinct long header names, hosts, models
+// and paths leave the memory where it was.
+import t from 'tap'
+import { Agent, request } from 'node:http'
+import { setFlagsFromString } from 'node:v8'
+import { setTimeout as delay } from 'node:timers/promises'
+import { runInNewContext } from 'node:vm'
+import { startGateway } from '../helper.ts'
+import { startService } from '../field/helper.ts'
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
+const heap = async () => {
+  // Node's own client and server keep the last requests for a moment.
+  await delay(400)
+  collect()
+  const { heapUsed, external } = process.memoryUsage()
+  return (heapUsed + external) / 1e6
+}
+
+const COUNT = 1000
+const LONG = 8000
+
+t.test('distinct names', async t => {
+  const service = await startService(t)
+  const gateway = await startGateway(t, { INFERENCE_SERVICE_URL: service.url, API_KEYS: 'a-key-of-the-client', PROXY_EXTRA_PATHS: 'files/*' })
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  t.teardown(() => agent.destroy())
+  const send = (path: string, headers: Record<string, string>, body = '{}') => new Promise<void>((resolve, reject) => {
+    request({ agent, host: '127.0.0.1', port: gateway.port, method: 'POST', path, headers: { 'x-api-key': 'a-key-of-the-client', 'content-type': 'application/json', ...headers } }, response => {
+      response.resume().on('end', () => resolve())
+    }).on('error', reject).end(body)
+    service.received.length = 0
+  })
+  const name = (i: number, length: number) => `n${i}-${'x'.repeat(length)}`
+  const kinds: Record<string, (i: number) => Promise<void>> = {
+    'header names': i => send('/v1/chat/completions', { [name(i, LONG)]: 'a' }),
+    hosts: i => send('/v1/chat/completions', { host: name(i, 200), forwarded: name(i, LONG) }),
+    models: i => send('/v1/chat/completions', {}, JSON.stringify({ model: name(i, LONG) })),
+    paths: i => send(`/v1/files/${name(i, LONG)}`, {}),
+    'unknown paths': i => send(`/${name(i, LONG)}`, {}),
+    'wrong keys': i => send('/v1/chat/completions', { 'x-api-key': name(i, LONG) })
+  }
+  for (const [kind, ask] of Object.entries(kinds)) {
+    for (let i = 0; i < 50; i++) await ask(i)
+    const before = await heap()
+    for (let i = 0; i < COUNT; i++) await ask(i + 100)
+    const grown = await heap() - before
+    // Remembered, they would be 8 MB.
+    t.ok(grown < 3, `${kind}: ${grown.toFixed(1)} MB more`)
+  }
+})
