@@ -87,7 +87,7 @@ export class Exchange {
   async #admitted (): Promise<void> {
     const { admission } = this.#services
     const { response } = this.#exchange
-    const onClose = () => this.stop(new ClientLeftError())
+    const onClose = () => { if (!response.writableEnded) this.stop(new ClientLeftError()) }
     admission.enter()
     response.once('close', onClose)
     try {

@@ -126,7 +126,9 @@ export function clientResponseHeaders (received: RawHeaders, { status, own, rewr
     else if (own[name] === undefined) headers.push(received[i]!, action === 'location' ? rewriteLocation(value) : value)
   }
   for (const name in own) {
-    const values = [own[name]].flat().filter(value => value !== undefined).map(String)
+    const value = own[name]
+    if (value === undefined) continue
+    const values = Array.isArray(value) ? value.map(String) : [String(value)]
     if (joined.has(name)) joined.set(name, [joined.get(name), ...values].join(', '))
     else for (const value of values) headers.push(name, value)
   }

@@ -45,6 +45,7 @@ const ENCODED_SEPARATOR = /%2f|%5c/i
  */
 export function upstreamPath (pattern: string, url: string, prefix: string, { basePath }: UpstreamTarget): string {
   const [path = '', ...query] = url.split('?')
+  if (!HAS_OPEN_SEGMENT.test(pattern)) return [`${basePath}/${pattern.replaceAll('::', ':')}`, ...query].join('?')
   const received = path.split('/').filter(segment => segment !== '').slice(prefix.split('/').length - 1)
   const segments = pattern.split('/').flatMap((segment, index) => {
     if (segment === '*') return received.slice(index)
@@ -53,6 +54,9 @@ export function upstreamPath (pattern: string, url: string, prefix: string, { ba
   if (segments.some(segment => ENCODED_SEPARATOR.test(segment))) throw new GatewayError('invalid_url')
   return [`${basePath}/${segments.join('/')}`, ...query].join('?')
 }
+
+/** A segment that the request fills in: `:id` or `*`. */
+const HAS_OPEN_SEGMENT = /(^|\/)(:(?!:)|\*)/
 
 function isParameter (segment: string): boolean {
   return segment.startsWith(':') && !segment.startsWith('::')

@@ -58,7 +58,8 @@ export class Series<T extends Count | Distribution> {
 
   /** The series with these values, in the order of the instrument's labels; begins at 0. */
   at (...values: string[]): T {
-    const key = JSON.stringify(values)
+    // No label has a line break: a model's is an id of the catalog.
+    const key = values.join('\n')
     const known = this.#byLabels.get(key)
     if (known !== undefined) return known.series
     const series = this.#make()

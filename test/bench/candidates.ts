@@ -1,7 +1,7 @@
 import { spawnSync, type ChildProcess } from 'node:child_process'
 import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { freePort } from '../free-port.ts'
-import { end, processTree, start, startScript, untilAnswers } from './processes.ts'
+import { end, processTree, start, startScript, untilAnswers, untilListening } from './processes.ts'
 
 /** A running proxy, or what stands in its place. */
 export interface Running {
@@ -17,8 +17,8 @@ export interface Context {
   /** A folder for configurations and logs, removed at the end. */
   readonly scratch: string
   readonly upstreamPort: number
-  /** Processes (nginx, the gateway) of a candidate that can have several. */
-  readonly workers?: number
+  /** Processes on the port (nginx, the gateway) of a candidate that can have several. */
+  readonly processes?: number
   /** Settings of the gateway for this work, by their environment names. */
   readonly settings?: Record<string, string>
   /** Arguments of Node for the gateway. */
@@ -39,8 +39,8 @@ export class Unavailable extends Error {}
 const CONNECTIONS = 16384
 
 const ROOT = `${import.meta.dirname}/../..`
-/** Node's arguments of `npm start`, and the source that it runs. */
-const START: string[] = JSON.parse(readFileSync(`${ROOT}/package.json`, 'utf8')).scripts.start.split(' ').slice(1)
+/** Node's arguments of `npm start`, and the source that it runs: what stands behind its `exec node`. */
+const START: string[] = JSON.parse(readFileSync(`${ROOT}/package.json`, 'utf8')).scripts.start.split('exec node ')[1].split(' ')
 const KEY = 'bench-key-0123456789abcdef'
 
 function program (name: string): string {
@@ -60,21 +60,28 @@ export function versionOf (name: string, ...args: string[]): string {
   }
 }
 
-async function running (child: ChildProcess, port: number, headers: Record<string, string> = {}, path = '/'): Promise<Running> {
-  await untilAnswers(port, path, child)
+async function running (child: ChildProcess, port: number, headers: Record<string, string> = {}): Promise<Running> {
+  await untilAnswers(port, '/', child)
   return { port, headers, pids: () => processTree(child.pid!), stop: () => end(child) }
 }
 
-/** Starts the gateway as `npm start` does; its log goes to a file. */
-export async function startGateway ({ scratch, upstreamPort, settings = {}, workers = 1, nodeArguments = [] }: Context, headers: Record<string, string> = {}): Promise<Running & { child: ChildProcess }> {
+/** Starts the gateway as `npm start` does; its log goes to a file. Several processes share the port by `REUSE_PORT`. */
+export async function startGateway ({ scratch, upstreamPort, settings = {}, processes = 1, nodeArguments = [] }: Context, headers: Record<string, string> = {}): Promise<Running> {
   const port = await freePort()
   const log = openSync(`${scratch}/gateway-${port}.log`, 'w')
-  const child = start(process.execPath, [...nodeArguments, ...START.slice(0, -1), `${ROOT}/${START.at(-1)}`], {
+  const children = Array.from({ length: processes }, () => start(process.execPath, [...nodeArguments, ...START.slice(0, -1), `${ROOT}/${START.at(-1)}`], {
     cwd: scratch,
-    env: { PATH: process.env.PATH, PORT: String(port), INFERENCE_SERVICE_URL: `http://127.0.0.1:${upstreamPort}`, ...(workers > 1 && { WORKERS: String(workers) }), ...settings },
+    env: { PATH: process.env.PATH, PORT: String(port), INFERENCE_SERVICE_URL: `http://127.0.0.1:${upstreamPort}`, ...(processes > 1 && { REUSE_PORT: 'true' }), ...settings },
     stdio: ['ignore', log, 'inherit']
-  })
-  return { ...await running(child, port, headers, '/healthz'), child }
+  }))
+  await untilAnswers(port, '/healthz', children[0])
+  await untilListening(port, processes)
+  return {
+    port,
+    headers,
+    pids: () => children.flatMap(child => processTree(child.pid!)),
+    stop: async () => { await Promise.all(children.map(end)) }
+  }
 }
 
 export const direct: Candidate = {
@@ -86,13 +93,13 @@ export const direct: Candidate = {
 export const nginx: Candidate = {
   name: 'nginx',
   label: 'nginx',
-  async start ({ scratch, upstreamPort, workers = 1 }) {
+  async start ({ scratch, upstreamPort, processes = 1 }) {
     const port = await freePort()
     const folder = `${scratch}/nginx-${port}`
     mkdirSync(`${folder}/logs`, { recursive: true })
     const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(name => `  ${name}_temp_path ${folder}/${name};`).join('\n')
     writeFileSync(`${folder}/nginx.conf`, `
-worker_processes ${workers};
+worker_processes ${processes};
 worker_rlimit_nofile ${CONNECTIONS * 2};
 pid ${folder}/nginx.pid;
 error_log ${folder}/logs/error.log;
@@ -104,7 +111,7 @@ ${temporary}
   keepalive_requests 1000000000;
   upstream service { server 127.0.0.1:${upstreamPort}; keepalive 256; keepalive_requests 1000000000; }
   server {
-    listen 127.0.0.1:${port} backlog=4096${workers > 1 ? ' reuseport' : ''};
+    listen 127.0.0.1:${port} backlog=4096${processes > 1 ? ' reuseport' : ''};
     location / {
       proxy_pass http://service;
       proxy_http_version 1.1;
@@ -189,6 +196,13 @@ export const gateway: Candidate = {
   name: 'gateway',
   label: 'the gateway',
   start: context => startGateway(context)
+}
+
+/** The gateway without its metrics, which no setting turns off: see without-metrics.ts. */
+export const unmeasuredGateway: Candidate = {
+  name: 'gateway-unmeasured',
+  label: 'the gateway, without metrics and usage',
+  start: context => startGateway({ ...context, nodeArguments: ['--import', `${import.meta.dirname}/without-metrics.ts`] })
 }
 
 export const keyedGateway: Candidate = {

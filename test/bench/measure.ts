@@ -28,8 +28,11 @@ export interface Table {
   readonly rows: Row[]
 }
 
+/** How long a run measures: a look (2 minutes), a page (10 minutes), or all (35 minutes). */
+export type Extent = 'quick' | 'brief' | 'full'
+
 export interface Options {
-  readonly quick: boolean
+  readonly extent: Extent
   readonly scratch: string
 }
 
@@ -47,13 +50,15 @@ export interface Starts {
   readonly starts?: number
   /** Rounds after each start that are not counted, in which functions become hot. */
   readonly warmUps?: number
+  /** Rounds after each start that count. */
+  readonly rounds: number
 }
 
 /**
  * Measures the candidates in turn, round after round (A B C A B C …), so that
  * whatever else the machine does falls on all of them.
  */
-export async function interleave (candidates: readonly Candidate[], context: Context, rounds: number, measure: Measure, { starts = 1, warmUps = 1 }: Starts = {}): Promise<Row[]> {
+export async function interleave (candidates: readonly Candidate[], context: Context, measure: Measure, { starts = 1, warmUps = 1, rounds }: Starts): Promise<Row[]> {
   const rows: Row[] = candidates.map(({ name, label }) => ({ candidate: name, label, samples: [] }))
   for (let start = 0; start < starts; start++) {
     const started = await startAll(candidates, context, rows)
@@ -175,10 +180,11 @@ export async function cpuDuring<T> (running: Running, run: () => Promise<T>): Pr
   return [pids.length === 0 ? NaN : cpuSeconds(pids) - before, result]
 }
 
+const LOAD_SECONDS: Record<Extent, number> = { quick: 1, brief: 2, full: 3 }
+
 /** Requests at full speed, for the CPU time of one. */
-export async function requestFigures (running: Running, ask: Ask, { quick, scratch }: Options): Promise<Sample> {
-  const seconds = quick ? 1 : 3
-  const [cpu, full] = await cpuDuring(running, () => requestLoad(running, ask, { scratch, connections: 32, seconds }))
+export async function requestFigures (running: Running, ask: Ask, { extent, scratch }: Options): Promise<Sample> {
+  const [cpu, full] = await cpuDuring(running, () => requestLoad(running, ask, { scratch, connections: 32, seconds: LOAD_SECONDS[extent] }))
   return { cpu: cpu / full.requests! * 1e6, rate: full.requests! / full.seconds!, perCpuSecond: full.requests! / cpu }
 }
 

@@ -5,7 +5,7 @@
 //   replay   node:http that answers with given bytes: the catalog's yardstick
 //   plugins  Fastify with the gateway's plugins registered, and nothing else
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { Agent } from 'undici'
+import type { Agent, Dispatcher } from 'undici'
 
 interface Replayed { headers: string[], body: string, tag: string }
 const { peer, port, upstream, replayed } = JSON.parse(process.argv[2]!) as { peer: string, port: number, upstream: string, replayed: Replayed }
@@ -70,19 +70,18 @@ function collect (request: IncomingMessage, length: number, done: (body: Buffer)
 const HOP_BY_HOP = new Set(['connection', 'keep-alive', 'transfer-encoding', 'host'])
 
 /** One request as a dispatch handler: no streams of ours between the two sockets. */
-class Relay {
+class Relay implements Dispatcher.DispatchHandler {
   readonly #agent: Agent
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
-  #abort: () => void = () => {}
-  #resume: () => void = () => {}
+  #controller: Dispatcher.DispatchController | undefined
 
   constructor (agent: Agent, request: IncomingMessage, response: ServerResponse) {
     this.#agent = agent
     this.#request = request
     this.#response = response
-    response.on('drain', () => this.#resume())
-    response.on('close', () => { if (!response.writableFinished) this.#abort() })
+    response.on('drain', () => this.#controller?.resume())
+    response.on('close', () => { if (!response.writableFinished) this.#controller?.abort(new Error('the client left')) })
   }
 
   send (body: Buffer | IncomingMessage): void {
@@ -91,26 +90,30 @@ class Relay {
     for (let i = 0; i < rawHeaders.length; i += 2) {
       if (!HOP_BY_HOP.has(rawHeaders[i]!.toLowerCase())) headers.push(rawHeaders[i]!, rawHeaders[i + 1]!)
     }
-    this.#agent.dispatch({ origin: upstream, path: url!, method: method as 'POST', headers, body }, this as never)
+    this.#agent.dispatch({ origin: upstream, path: url!, method: method as 'POST', headers, body }, this)
   }
 
-  onConnect (abort: () => void): void { this.#abort = abort }
+  // ---- called by undici
 
-  onHeaders (status: number, raw: Buffer[], resume: () => void, statusText: string): boolean {
-    this.#resume = resume
+  onRequestStart (controller: Dispatcher.DispatchController): void { this.#controller = controller }
+
+  onResponseStart (controller: Dispatcher.DispatchController, status: number, _headers: unknown, statusMessage = ''): void {
+    const raw = controller.rawHeaders as Buffer[]
     const headers: string[] = []
     for (let i = 0; i < raw.length; i += 2) {
       const name = raw[i]!.toString('latin1')
       if (!HOP_BY_HOP.has(name.toLowerCase())) headers.push(name, raw[i + 1]!.toString('latin1'))
     }
-    this.#response.writeHead(status, statusText, headers)
-    return true
+    this.#response.writeHead(status, statusMessage, headers)
   }
 
-  onData (chunk: Buffer): boolean { return this.#response.write(chunk) }
-  onComplete (): void { this.#response.end() }
+  onResponseData (controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (!this.#response.write(chunk)) controller.pause()
+  }
 
-  onError (): void {
+  onResponseEnd (): void { this.#response.end() }
+
+  onResponseError (): void {
     if (this.#response.headersSent) this.#response.destroy()
     else this.#response.writeHead(502).end()
   }

@@ -93,7 +93,7 @@ export function resetPeak (pids: number[]): void {
 }
 
 /** Waits until the port answers an HTTP request with anything. */
-export async function untilAnswers (port: number, path = '/', child?: ChildProcess, timeout = 20_000): Promise<void> {
+export async function untilAnswers (port: number, path = '/', child?: ChildProcess, timeout = 60_000): Promise<void> {
   const began = performance.now()
   while (performance.now() - began < timeout) {
     if (await answers(port, path)) return
@@ -101,6 +101,14 @@ export async function untilAnswers (port: number, path = '/', child?: ChildProce
     await sleep(2)
   }
   throw new Error(`nothing answers on port ${port}`)
+}
+
+/** Waits until that many sockets listen on the port, as they can with SO_REUSEPORT. */
+export async function untilListening (port: number, sockets: number): Promise<void> {
+  const address = `:${port.toString(16).toUpperCase().padStart(4, '0')} `
+  const listening = () => readFileSync('/proc/net/tcp', 'latin1').split('\n').filter(line => line.includes(address) && / 0A /.test(line)).length
+  for (let i = 0; i < 2000 && listening() < sockets; i++) await sleep(5)
+  if (listening() < sockets) throw new Error(`fewer than ${sockets} processes listen on port ${port}`)
 }
 
 function answers (port: number, path: string): Promise<boolean> {

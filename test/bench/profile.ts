@@ -11,12 +11,18 @@ interface CpuProfile {
 
 // First match wins; a frame without a URL is native code.
 const LAYERS: [label: string, url: RegExp][] = [
-  ['the gateway: body scanner', /\/src\/body\//],
-  ['the gateway: the rest of it', /\/(src|plugins)\/(?!.*node_modules)/],
+  ['the gateway: request body (src/body)', /\/src\/body\//],
+  ['the gateway: relay (src/proxy/relay.ts)', /\/src\/proxy\/relay\./],
+  ['the gateway: header rules (src/proxy/header*.ts)', /\/src\/proxy\/header/],
+  ['the gateway: connections and transfer (the rest of src/proxy)', /\/src\/proxy\//],
+  ['the gateway: telemetry (src/telemetry)', /\/src\/telemetry\//],
+  ['the gateway: HTTP (src/http)', /\/src\/http\//],
+  ['the gateway: the rest of src', /\/src\/(?!.*node_modules)/],
   ['undici', /node_modules\/undici\//],
   ['@fastify/http-proxy', /node_modules\/@fastify\/(http-proxy|reply-from)\//],
   ['pino', /node_modules\/(pino|sonic-boom|fast-redact|safe-stable-stringify|quick-format-unescaped|pino-std-serializers|@pinojs)\//],
-  ['Fastify, its router and other plugins', /node_modules\//],
+  ['Fastify', /node_modules\/(fastify|find-my-way|avvio|light-my-request|fastq|secure-json-parse|process-warning)\//],
+  ['other plugins of Fastify', /node_modules\//],
   ['Node: http', /^node:(_http|internal\/http)/],
   ['Node: sockets and streams', /^node:(net|internal\/(streams|stream_base_commons|js_stream))|^node:(stream|internal\/net)/],
   ['Node: timers, events, buffers, the rest', /^node:/]
@@ -25,6 +31,8 @@ const LAYERS: [label: string, url: RegExp][] = [
 function layerOf ({ functionName, url }: { functionName: string, url: string }): string | undefined {
   if (functionName === '(idle)') return undefined
   if (functionName === '(garbage collector)') return 'garbage collection'
+  const plugin = /\/plugins\/([\w-]+)\.ts$/.exec(url)
+  if (plugin !== null) return `the gateway: hooks and handler of plugins/${plugin[1]}.ts`
   if (url === '') return 'native: system calls, HTTP parsers, V8'
   return LAYERS.find(([, pattern]) => pattern.test(url))?.[0] ?? 'other'
 }
@@ -39,7 +47,7 @@ export async function profileTable (options: Options, ask: Ask): Promise<Table> 
     let from = 0n
     let to = 0n
     try {
-      const load = { scratch: options.scratch, connections: 32, seconds: options.quick ? 2 : 5 }
+      const load = { scratch: options.scratch, connections: 32, seconds: options.extent === 'quick' ? 2 : 5 }
       await requestLoad(running, ask, load)
       from = process.hrtime.bigint() / 1000n
       const [cpu, report] = await cpuDuring(running, () => requestLoad(running, ask, load))

@@ -1,4 +1,4 @@
-// What finding and inserting `model` costs by itself: JSON beside parsing the body
+// What finding `model`, and where it has to be inserted, costs by itself: JSON beside parsing the body
 // and writing it again, multipart beside a bare search for the boundary (the floor).
 // node test/bench/scanners.ts [--quick] [--json]
 import { pathToFileURL } from 'node:url'
@@ -27,9 +27,11 @@ function chunked (body: Buffer): Buffer[] {
   return Array.from({ length: Math.ceil(body.length / CHUNK) }, (_, i) => body.subarray(i * CHUNK, (i + 1) * CHUNK))
 }
 
-function scan (scanner: ModelScanner, chunks: Buffer[]): void {
+/** The model that is named, or the change that adds the default. */
+function scan (scanner: ModelScanner, chunks: Buffer[]): unknown {
   for (const chunk of chunks) scanner.write(chunk)
   scanner.end()
+  return scanner.edit ?? scanner.model
 }
 
 function json (work: string, body: object, repeat: number): Work {

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { bare, direct, gateway, haproxy, keyedGateway, nginx, portkey, startGateway, stock, type Candidate, type Running } from './candidates.ts'
-import { addDelays, cpuDuring, delayFigures, headOf, interleave, requestFigures, withUpstream, type Ask, type Column, type Options, type Row, type Starts, type Table, type Work } from './measure.ts'
+import { bare, direct, gateway, haproxy, keyedGateway, nginx, portkey, startGateway, stock, unmeasuredGateway, type Candidate, type Running } from './candidates.ts'
+import { addDelays, cpuDuring, delayFigures, headOf, interleave, requestFigures, withUpstream, type Ask, type Column, type Extent, type Options, type Row, type Sample, type Starts, type Table, type Work } from './measure.ts'
 import { freePort } from '../free-port.ts'
 import { cpuSeconds, end, peakKilobytes, residentKilobytes, resetPeak, runLoad, startScript, untilAnswers } from './processes.ts'
 import { profileTable } from './profile.ts'
@@ -9,8 +9,22 @@ import { benchScanners } from './scanners.ts'
 
 const CHAT = '/v1/chat/completions'
 
-/** For works where one process of a program beside one of another would decide: see {@link Starts}. */
-const THREE_STARTS: Starts = { starts: 3 }
+/** How often each work starts its candidates and measures them, by the extent of the run: see {@link Starts}. */
+const ROUNDS = {
+  chat: { quick: { rounds: 1 }, brief: { starts: 2, rounds: 2 }, full: { starts: 5, warmUps: 2, rounds: 2 } },
+  model: { quick: { rounds: 2 }, brief: { rounds: 3 }, full: { rounds: 11 } },
+  events: { quick: { rounds: 1 }, brief: { starts: 2, rounds: 1 }, full: { starts: 3, rounds: 2 } },
+  // A fresh process for each round: nothing is warm.
+  streams: { quick: { warmUps: 0, rounds: 1 }, brief: { warmUps: 0, rounds: 3 }, full: { warmUps: 0, rounds: 3 } },
+  uploads: { quick: { rounds: 1 }, brief: { rounds: 3 }, full: { rounds: 5 } },
+  catalog: { quick: { rounds: 1 }, brief: { rounds: 3 }, full: { starts: 3, rounds: 2 } },
+  telemetry: { quick: { rounds: 2 }, brief: { starts: 3, rounds: 2 }, full: { starts: 5, rounds: 3 } },
+  processes: { quick: { rounds: 1 }, brief: { rounds: 2 }, full: { rounds: 5 } },
+  start: { quick: { rounds: 2 }, brief: { rounds: 3 }, full: { rounds: 7 } }
+} satisfies Record<string, Record<Extent, Starts>>
+
+/** Seconds for which events are counted. */
+const EVENT_SECONDS: Record<Extent, number> = { quick: 1, brief: 3, full: 4 }
 
 /** Several rows of one process, which the first of them starts: two processes of a program differ by more than what the rows compare. */
 function rowsOf (candidate: Candidate, names: Record<string, string>): Candidate[] {
@@ -46,9 +60,8 @@ const chat: Work = {
   async run (options) {
     const ask: Ask = { method: 'POST', path: CHAT, body: chatBody(1024, '"model":"bench",') }
     const rows = await withUpstream('json', upstreamPort => interleave(
-      [direct, nginx, haproxy, bare, gateway, keyedGateway, stock, portkey], { scratch: options.scratch, upstreamPort }, options.quick ? 1 : 2,
-      async running => ({ ...await requestFigures(running, ask, options), ...await delayFigures(running, ask, options) }),
-      options.quick ? {} : { starts: 5, warmUps: 2 }))
+      [direct, nginx, haproxy, bare, gateway, keyedGateway, stock, portkey], { scratch: options.scratch, upstreamPort },
+      async running => ({ ...await requestFigures(running, ask, options), ...await delayFigures(running, ask, options) }), ROUNDS.chat[options.extent]))
     addDelays(rows, 'p50', 'p99')
     return [{
       name: 'chat',
@@ -60,21 +73,25 @@ const chat: Work = {
   }
 }
 
-/** The gateway under another name: as a row of its own beside itself. */
-const gatewayAs = (name: string, label: string): Candidate => ({ ...gateway, name, label })
+/** A path that an operator has added: its bodies go upstream unread. */
+const UNSCANNED = '/v1/unscanned'
+const gatewayWithUnscanned: Candidate = {
+  name: 'gateway-unscanned',
+  label: 'the gateway, a path that is not scanned',
+  start: context => gateway.start({ ...context, settings: { ...context.settings, PROXY_EXTRA_PATHS: 'unscanned' } })
+}
 
 const model: Work = {
   name: 'model',
   async run (options) {
-    // `embeddings` has no default model: its bodies go through unscanned.
     const asks: Record<string, Ask> = {
-      unscanned: { method: 'POST', path: '/v1/embeddings', body: chatBody(1024) },
+      unscanned: { method: 'POST', path: UNSCANNED, body: chatBody(1024) },
       named: { method: 'POST', path: CHAT, body: chatBody(1024, '"model":"bench",') },
       added: { method: 'POST', path: CHAT, body: chatBody(1024) }
     }
-    const candidates = rowsOf(gateway, { unscanned: 'the gateway, route without a default model', named: 'the gateway, model named', added: 'the gateway, model put in' })
-    const rows = await withUpstream('json', upstreamPort => interleave(candidates, { scratch: options.scratch, upstreamPort }, options.quick ? 2 : 11,
-      (running, { name }) => requestFigures(running, asks[name]!, options)))
+    const candidates = rowsOf(gatewayWithUnscanned, { unscanned: 'the gateway, a path that is not scanned', named: 'the gateway, model named', added: 'the gateway, model put in' })
+    const rows = await withUpstream('json', upstreamPort => interleave(candidates, { scratch: options.scratch, upstreamPort },
+      (running, { name }) => requestFigures(running, asks[name]!, options), ROUNDS.model[options.extent]))
     addDifferences(rows, 'cpu')
     return [{
       name: 'model',
@@ -100,20 +117,23 @@ const profile: Work = {
   run: async options => [await profileTable(options, { method: 'POST', path: CHAT, body: chatBody(1024) })]
 }
 
+/** 100 streams, for the CPU time of an event and its delay. */
+async function eventFigures (running: Running, extent: Extent): Promise<Sample> {
+  let cpu = NaN
+  const pids = running.pids()
+  const report = await runLoad(
+    { kind: 'streams', port: running.port, head: headOf(STREAM_ASK, running), body: STREAM_ASK.body, streams: 100, warmSeconds: extent === 'quick' ? 0.3 : 1, seconds: EVENT_SECONDS[extent] },
+    phase => { cpu = cpuSeconds(pids) - (phase === 'begin' ? 0 : cpu) })
+  if (report.served !== 100) throw new Error(`${report.served} of 100 streams were served`)
+  return { cpu: pids.length === 0 ? NaN : cpu / report.events! * 1e6, rate: report.events! / report.seconds!, p50: report.p50!, p99: report.p99!, firstByte: report.firstByteP50! }
+}
+
 const sse: Work = {
   name: 'sse',
-  async run ({ quick, scratch }) {
+  async run ({ extent, scratch }) {
     const rows = await withUpstream('sse', upstreamPort => interleave(
-      [direct, nginx, haproxy, bare, gateway, stock, portkey], { scratch, upstreamPort }, quick ? 1 : 2,
-      async running => {
-        let cpu = NaN
-        const pids = running.pids()
-        const report = await runLoad(
-          { kind: 'streams', port: running.port, head: headOf(STREAM_ASK, running), body: STREAM_ASK.body, streams: 100, warmSeconds: quick ? 0.3 : 1, seconds: quick ? 1 : 4 },
-          phase => { cpu = cpuSeconds(pids) - (phase === 'begin' ? 0 : cpu) })
-        if (report.served !== 100) throw new Error(`${report.served} of 100 streams were served`)
-        return { cpu: pids.length === 0 ? NaN : cpu / report.events! * 1e6, rate: report.events! / report.seconds!, p50: report.p50!, p99: report.p99!, firstByte: report.firstByteP50! }
-      }, quick ? {} : THREE_STARTS))
+      [direct, nginx, haproxy, bare, gateway, stock, portkey], { scratch, upstreamPort },
+      running => eventFigures(running, extent), ROUNDS.events[extent]))
     addDelays(rows, 'p50', 'p99', 'firstByte')
     return [{
       name: 'sse',
@@ -133,16 +153,17 @@ const sse: Work = {
 
 const streams: Work = {
   name: 'streams',
-  async run ({ quick, scratch }) {
+  async run ({ extent, scratch }) {
     const tables: Table[] = []
-    for (const count of quick ? [2000] : [2000, 5000]) {
+    for (const count of extent === 'full' ? [2000, 5000] : [2000]) {
       const settings = { MAX_CONCURRENT_REQUESTS: '8192' }
       const rows = await withUpstream('sse', async upstreamPort => {
         // Memory is measured on a fresh process each time, so nothing is started ahead.
         const onDemand = (candidate: Candidate): Candidate => ({ ...candidate, start: async () => idle })
         const idle: Running = { port: 0, headers: {}, pids: () => [], stop: async () => {} }
-        const candidates = quick ? [direct, nginx, bare, gateway] : [direct, nginx, haproxy, bare, gateway, stock]
-        return interleave(candidates.map(onDemand), { scratch, upstreamPort }, quick ? 1 : 3, async (_, { name }) => {
+        // Streams that are not served are waited for: all but the full run go without those who leave some.
+        const candidates = extent === 'full' ? [direct, nginx, haproxy, bare, gateway, stock] : [direct, nginx, bare, gateway]
+        return interleave(candidates.map(onDemand), { scratch, upstreamPort }, async (_, { name }) => {
           const running = await candidates.find(candidate => candidate.name === name)!.start({ scratch, upstreamPort, settings })
           try {
             await sleep(300)
@@ -150,13 +171,13 @@ const streams: Work = {
             const atRest = residentKilobytes(pids)
             let open = 0
             const report = await runLoad(
-              { kind: 'streams', port: running.port, head: headOf(STREAM_ASK, running), body: STREAM_ASK.body, streams: count, warmSeconds: 1, seconds: quick ? 0.5 : 1 },
+              { kind: 'streams', port: running.port, head: headOf(STREAM_ASK, running), body: STREAM_ASK.body, streams: count, warmSeconds: 1, seconds: extent === 'quick' ? 0.5 : 1 },
               phase => { if (phase === 'end') open = residentKilobytes(pids) })
             return { served: report.served!, firstByteP50: report.firstByteP50!, firstByteMax: report.firstByteMax!, memory: pids.length === 0 ? NaN : (open - atRest) / count }
           } finally {
             await running.stop()
           }
-        })
+        }, ROUNDS.streams[extent])
       }, 1000)
       tables.push({
         name: `streams-${count}`,
@@ -195,15 +216,14 @@ const UPLOADS: UploadKind[] = [
 
 const uploads: Work = {
   name: 'uploads',
-  async run ({ quick, scratch }) {
+  async run ({ extent, scratch }) {
     const tables: Table[] = []
     for (const { name, title, megabytes, path, type, start, end } of UPLOADS) {
       const ask: Ask = { method: 'POST', path, headers: { 'content-type': type } }
-      const unscanned = gatewayAs('gateway-unscanned', 'the gateway, route without a default model')
-      const candidates = name === 'upload-10-model' ? [direct, bare, unscanned, gateway] : [direct, nginx, haproxy, bare, gateway, stock]
-      const rows = await withUpstream('sink', upstreamPort => interleave(candidates, { scratch, upstreamPort }, quick ? 1 : 5, async (running, candidate) => {
-        const count = Math.max(1, Math.floor((quick ? 50 : 200) / megabytes))
-        const head = headOf({ ...ask, path: candidate === unscanned ? '/v1/embeddings' : path }, running)
+      const candidates = name === 'upload-10-model' ? [direct, bare, gatewayWithUnscanned, gateway] : [direct, nginx, haproxy, bare, gateway, stock]
+      const rows = await withUpstream('sink', upstreamPort => interleave(candidates, { scratch, upstreamPort }, async (running, candidate) => {
+        const count = Math.max(1, Math.floor((extent === 'quick' ? 50 : 200) / megabytes))
+        const head = headOf({ ...ask, path: candidate === gatewayWithUnscanned ? UNSCANNED : path }, running)
         const pids = running.pids()
         const atRest = residentKilobytes(pids)
         resetPeak(pids)
@@ -216,11 +236,11 @@ const uploads: Work = {
           milliseconds: report.milliseconds!,
           memory: pids.length === 0 ? NaN : (peakKilobytes(pids) - atRest) / 1024
         }
-      }))
+      }, ROUNDS.uploads[extent]))
       tables.push({
         name,
         title,
-        about: 'One upload after the other on one connection. The service drops the body and says when its first byte arrived.',
+        about: 'One upload after the other on one connection. The service drops the body and says when its first byte arrived. The gateway stores a body (one above 256 KB on disk) before it sends it, so its first byte goes out after the last has come in; the others pass the bytes on as they come.',
         columns: [
           { key: 'cpu', label: 'CPU per upload, ms', digits: 2 },
           { key: 'firstByte', label: 'first byte in to first byte out, ms', digits: 2 },
@@ -252,7 +272,7 @@ const catalog: Work = {
   name: 'catalog',
   async run (options) {
     const tables: Table[] = []
-    for (const count of options.quick ? [20] : [20, 200]) {
+    for (const count of options.extent === 'quick' ? [20] : [20, 200]) {
       const CATALOG_FILE = catalogFile(options.scratch, count)
       const withModels = (candidate: Candidate): Candidate => ({ ...candidate, start: context => candidate.start({ ...context, settings: { ...context.settings, CATALOG_FILE } }) })
       let tag = ''
@@ -270,8 +290,8 @@ const catalog: Work = {
       })
       const both = (candidate: Candidate) => rowsOf(withModels(candidate), Object.fromEntries([200, 304].map(status => [`${candidate.name}-${status}`, `${candidate.label}: ${status}`])))
       const candidates = [replay(200), replay(304), ...both(gateway), ...both(keyedGateway)]
-      const rows = await interleave(candidates, { scratch: options.scratch, upstreamPort: 9 }, options.quick ? 1 : 2, (running, { name }) =>
-        requestFigures(running, { method: 'GET', path: '/v1/models', ...(name.endsWith('304') && { headers: { 'if-none-match': tag } }) }, options), options.quick ? {} : THREE_STARTS)
+      const rows = await interleave(candidates, { scratch: options.scratch, upstreamPort: 9 }, (running, { name }) =>
+        requestFigures(running, { method: 'GET', path: '/v1/models', ...(name.endsWith('304') && { headers: { 'if-none-match': tag } }) }, options), ROUNDS.catalog[options.extent])
       tables.push({
         name: `catalog-${count}`,
         title: `GET /v1/models, ${count} models`,
@@ -298,7 +318,7 @@ async function answerOf (scratch: string, upstreamPort: number, settings: Record
 
 const startup: Work = {
   name: 'start',
-  async run ({ quick, scratch }) {
+  async run ({ extent, scratch }) {
     const idle: Running = { port: 0, headers: {}, pids: () => [], stop: async () => {} }
     const scripted = (name: string, peer: string, label: string): Candidate => ({
       name,
@@ -312,18 +332,18 @@ const startup: Work = {
       }
     })
     const candidates = [nginx, scripted('node', 'replay', 'bare node:http'), scripted('plugins', 'plugins', 'Fastify, the same plugins registered'), gateway, portkey]
-    const rows = await interleave(candidates.map(candidate => ({ ...candidate, start: async () => idle })), { scratch, upstreamPort: 9 }, quick ? 2 : 7, async (_, { name }) => {
+    const rows = await interleave(candidates.map(candidate => ({ ...candidate, start: async () => idle })), { scratch, upstreamPort: 9 }, async (_, { name }) => {
       const began = performance.now()
       const running = await candidates.find(candidate => candidate.name === name)!.start({ scratch, upstreamPort: 9 })
       const firstAnswer = performance.now() - began
       try {
         const cpu = cpuSeconds(running.pids()) * 1000
-        await sleep(quick ? 500 : 1000)
+        await sleep(extent === 'full' ? 1000 : 500)
         return { firstAnswer, cpu, memory: residentKilobytes(running.pids()) / 1024 }
       } finally {
         await running.stop()
       }
-    })
+    }, ROUNDS.start[extent])
     return [{
       name: 'start',
       title: 'Start and rest',
@@ -334,32 +354,50 @@ const startup: Work = {
   }
 }
 
-const workers: Work = {
-  name: 'workers',
+const processes: Work = {
+  name: 'processes',
   async run (options) {
     const ask: Ask = { method: 'POST', path: CHAT, body: chatBody(1024, '"model":"bench",') }
-    const times = (candidate: Candidate, workers: number): Candidate => ({
-      name: `${candidate.name}-${workers}`,
-      label: `${candidate.label}, ${workers} worker${workers > 1 ? 's' : ''}`,
-      start: context => candidate.start({ ...context, workers })
+    const times = (candidate: Candidate, processes: number): Candidate => ({
+      name: `${candidate.name}-${processes}`,
+      label: `${candidate.label}, ${processes === 1 ? 'one process' : 'two processes'}`,
+      start: context => candidate.start({ ...context, processes })
     })
     const rows = await withUpstream('json', upstreamPort => interleave(
-      [times(nginx, 1), times(nginx, 2), times(gateway, 1), times(gateway, 2)], { scratch: options.scratch, upstreamPort }, options.quick ? 1 : 5,
-      running => requestFigures(running, ask, options)))
+      [times(nginx, 1), times(nginx, 2), times(gateway, 1), times(gateway, 2)], { scratch: options.scratch, upstreamPort },
+      running => requestFigures(running, ask, options), ROUNDS.processes[options.extent]))
     return [{
-      name: 'workers',
-      title: 'Several workers on one port',
-      about: 'The 1 KB chat request again. Service and client share the machine with the workers, so two cores do not double the throughput of two workers.',
+      name: 'processes',
+      title: 'Two processes on one port',
+      about: 'The 1 KB chat request again, with `REUSE_PORT=true` for the gateway. Service and client share the machine with the processes, so on two cores a second process cannot double the throughput.',
       columns: [CPU, { key: 'rate', label: 'requests/s, 32 connections', digits: 0 }],
       rows
     }]
   }
 }
 
+/** Rows of the gateway as shipped and without metrics, for {@link telemetry}. */
+const WITH_AND_WITHOUT = [unmeasuredGateway, gateway]
+
+const telemetry: Work = {
+  name: 'telemetry',
+  async run (options) {
+    const { extent, scratch } = options
+    const ask: Ask = { method: 'POST', path: CHAT, body: chatBody(1024, '"model":"bench",') }
+    const ofChat = await withUpstream('json', upstreamPort => interleave(WITH_AND_WITHOUT, { scratch, upstreamPort }, running => requestFigures(running, ask, options), ROUNDS.telemetry[extent]))
+    const ofEvents = await withUpstream('sse', upstreamPort => interleave(WITH_AND_WITHOUT, { scratch, upstreamPort }, running => eventFigures(running, extent), ROUNDS.telemetry[extent]))
+    const about = 'No setting turns metrics off. The row without them runs with two modules replaced (test/bench/without-metrics.ts): nothing is counted, no answer is read for its tokens, the process is not watched. The log line is written all the same.'
+    return [
+      { name: 'telemetry-chat', title: 'What metrics cost: 1 KB chat request', about, columns: [CPU], rows: ofChat },
+      { name: 'telemetry-events', title: 'What metrics cost: 100 event streams', about: 'The same for events.', columns: [{ key: 'cpu', label: 'CPU per 1,000 events, ms', digits: 1 }], rows: ofEvents }
+    ]
+  }
+}
+
 const scanners: Work = {
   name: 'scanners',
-  async run ({ quick }) {
-    const rows = benchScanners({ quick }).map(({ work, way, median, min, max, ratio }): Row => ({
+  async run ({ extent }) {
+    const rows = benchScanners({ quick: extent === 'quick' }).map(({ work, way, median, min, max, ratio }): Row => ({
       candidate: `${work}: ${way}`,
       label: `${work}: ${way}`,
       // As three rounds: what is kept of its own are the median and the ends.
@@ -367,8 +405,8 @@ const scanners: Work = {
     }))
     return [{
       name: 'scanners',
-      title: 'Finding and putting in the model, by itself',
-      about: 'Bodies in chunks of 64 KB, as sockets give them, through the scanner and nothing else.',
+      title: 'Finding the model, and where the default goes, by itself',
+      about: 'Bodies in chunks of 64 KB, as sockets give them, through the scanner and nothing else. The default is written between the body\'s bytes as they are sent.',
       columns: [{ key: 'cpu', label: 'CPU per body, µs', digits: 1 }, { key: 'ratio', label: '× the scanner', digits: 2 }],
       rows
     }]
@@ -376,6 +414,9 @@ const scanners: Work = {
 }
 
 /** All works, in the order of the report. */
-export const WORKS: readonly Work[] = [chat, model, sse, streams, uploads, catalog, startup, workers, scanners, profile]
+export const WORKS: readonly Work[] = [chat, model, sse, streams, uploads, catalog, startup, processes, scanners, telemetry, profile]
+
+/** Works that a brief run leaves out. */
+export const NOT_BRIEF: readonly Work[] = [model, startup]
 
 export type { Options }
