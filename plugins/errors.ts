@@ -7,6 +7,7 @@ import { lingeringAnswer } from '../src/http/lingering-answer.ts'
 import { answerOnSocket, parserError } from '../src/http/raw-answer.ts'
 import { ambiguity, isPlainTarget } from '../src/http/well-formed.ts'
 import { usesAnthropicErrors } from '../src/proxy/endpoints.ts'
+import { logAnswered } from './request-log.ts'
 
 // Fastify's and its plugins' codes. The messages are the gateway's own, since theirs may name internals.
 const CODES: Record<string, ErrorCode> = {
@@ -47,7 +48,8 @@ function hasBody ({ headers }: IncomingMessage): boolean {
 /** Sends any error in the one shape, with the headers that belong to it. */
 function sendError (error: FastifyError | GatewayError, request: FastifyRequest, reply: FastifyReply): void {
   const known = toGatewayError(error)
-  if (known.statusCode >= 500 && known.cause !== undefined) request.log.warn({ err: known.cause }, known.message)
+  // The line of a proxied request names the cause, without the upstream's bytes that undici's errors hold.
+  if (known.statusCode >= 500 && known.cause !== undefined && !reply.proxied) request.log.warn({ err: known.cause }, known.message)
   const body = usesAnthropicErrors(request.url) ? anthropicErrorBody(known) : known.toBody()
   reply.code(known.statusCode).headers(known.headers)
   if (!isUploading(request.raw)) {
@@ -63,10 +65,11 @@ function sendError (error: FastifyError | GatewayError, request: FastifyRequest,
 export function errorOptions () {
   return {
     frameworkErrors: ((error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
-      // Before routing no hook runs: what hooks would add is added here.
+      // Before routing no hook runs, and no line is logged: both are made up for here.
       request.server.metrics.onRefused(toGatewayError(error).code)
       reply.headers({ 'x-request-id': request.id, 'x-content-type-options': 'nosniff' })
       sendError(error, request, reply)
+      logAnswered(request, reply)
     }) as never,
     clientErrorHandler: function (this: FastifyInstance, error: Error & { code?: string }, socket: Socket) {
       const known = parserError(error)

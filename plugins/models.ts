@@ -26,13 +26,16 @@ export async function modelsRoutes (scope: FastifyInstance, { keyed }: ModelsOpt
   // Only in this scope: at the root the plugin would answer 304 for any route whose
   // tag it has stored. Its `reply.etag()` is not used, because it would answer 304
   // for a tag from before an edit.
-  await app.register(caching, { privacy: keyed ? 'private, no-cache' : 'no-cache' })
+  const cacheControl = keyed ? 'private, no-cache' : 'no-cache'
+  await app.register(caching, { privacy: cacheControl })
 
   function send (request: FastifyRequest, reply: FastifyReply, { body, tag }: Rendering): void {
     app.catalog.touch()
     reply.headers({ etag: tag, ...freshnessHeaders(app.catalog) })
-    if (matchesWeakly(request.headers['if-none-match'], tag)) reply.code(304).send()
-    else reply.type('application/json; charset=utf-8').send(body)
+    if (matchesWeakly(request.headers['if-none-match'], tag)) {
+      // The plugin takes a 304 for an error, and would forbid the copy that the 304 confirms (RFC 9110 section 15.4.5).
+      reply.code(304).header('cache-control', cacheControl).send()
+    } else reply.type('application/json; charset=utf-8').send(body)
   }
 
   let renderings: Renderings

@@ -16,7 +16,7 @@ declare module 'fastify' {
 
 /** The state of the shared counter. */
 export interface SharedLimit {
-  /** Whether its last command succeeded. */
+  /** False after several failures in a row or a closed connection, until it answers again. */
   readonly available: boolean
   /** Requests that were not counted. */
   readonly uncounted: number
@@ -107,7 +107,7 @@ async function sharedCounter (fastify: FastifyInstance, url: string): Promise<Sh
     else fastify.log.warn({ err: { type: error.name, message: error.message } }, 'Redis does not answer: requests are not counted until it does')
   })
   let uncounted = 0
-  const redis = await connectRedis(url, { onError: error => outage.failed(error, performance.now()), onReady: () => outage.answered() })
+  const redis = await connectRedis(url, { onLost: error => outage.lost(error, performance.now()), onReady: () => outage.answered() })
   fastify.addHook('onClose', async () => redis.disconnect())
   fastify.sharedLimit = {
     get available () { return !outage.isDown },
@@ -117,13 +117,14 @@ async function sharedCounter (fastify: FastifyInstance, url: string): Promise<Sh
   return {
     store: { redis, nameSpace: 'model-gateway:rate-limit:' },
     async count (ask) {
-      if (outage.mayAsk(performance.now())) {
+      const asked = performance.now()
+      if (outage.mayAsk(asked)) {
         try {
           const counted = await within(REDIS_LIMIT, ask())
           outage.answered()
           return counted
         } catch (error) {
-          outage.failed(error as Error, performance.now())
+          outage.failed(error as Error, asked, performance.now())
         }
       }
       uncounted++

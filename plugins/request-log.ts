@@ -33,16 +33,19 @@ class RequestLog extends LogController {
 
   override requestCompleted (error: Error | null | undefined, request: FastifyRequest, reply: FastifyReply): void {
     if (reply.proxied) return
-    const fields = {
-      ...whoAndWhat(request),
-      model: editedModel(request),
-      status: reply.statusCode,
-      durationMs: logged(reply.elapsedTime)
-    }
-    if (error instanceof Error) request.log.error({ ...fields, err: error }, 'answer broke off')
-    else if (PROBES.has(request.routeOptions.url ?? '')) request.log.debug(fields, 'answered')
-    else request.log.info(fields, 'answered')
+    if (error instanceof Error) request.log.error({ ...answered(request, reply), err: error }, 'answer broke off')
+    else logAnswered(request, reply)
   }
+}
+
+/** Logs a request that the gateway answered itself. */
+export function logAnswered (request: FastifyRequest, reply: FastifyReply): void {
+  const level = PROBES.has(request.routeOptions.url ?? '') ? 'debug' : 'info'
+  request.log[level](answered(request, reply), 'answered')
+}
+
+function answered (request: FastifyRequest, reply: FastifyReply) {
+  return { ...whoAndWhat(request), model: editedModel(request), status: reply.statusCode, durationMs: logged(reply.elapsedTime) }
 }
 
 /** Logs a proxied request, also one without an answer. */

@@ -2,9 +2,7 @@
 import t from 'tap'
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
-import { mkdtempSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { tmpdir } from 'node:os'
 import { startFakeInference } from './fake-inference.ts'
 import { eventually, post, rawClient, startRawUpstream } from './helper.ts'
 import { spawnGateway, spawnScript } from './spawn.ts'
@@ -21,8 +19,7 @@ t.test('a bad configuration: every problem at once, no secret, exit code 78', as
 })
 
 t.test('a bad catalog file: the place and the reason, exit code 78', async t => {
-  const file = join(mkdtempSync(join(tmpdir(), 'catalog-')), 'catalog.json')
-  writeFileSync(file, '{"chat":[{"id":"a","description":"d"}]}')
+  const file = join(t.testdir({ 'catalog.json': '{"chat":[{"id":"a","description":"d"}]}' }), 'catalog.json')
   const { ended, output } = spawnScript(t, SERVER, { CATALOG_FILE: file })
   t.equal(await ended, 78)
   t.match(output(), /\/chat\/0\/name/)

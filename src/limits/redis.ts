@@ -11,9 +11,9 @@ const SILENT = 2000
  * Resolves after the first attempt to connect, successful or not; it goes on
  * trying.
  * @param url redis:// or rediss://, with user, password and database number
- * @param onError also called for each failed attempt to connect
+ * @param onLost called when the connection closes, but for a disconnect() of the gateway's own, and for each failed attempt to connect
  */
-export async function connectRedis (url: string, { onError, onReady }: { onError: (error: Error) => void, onReady: () => void }): Promise<Redis> {
+export async function connectRedis (url: string, { onLost, onReady }: { onLost: (error: Error) => void, onReady: () => void }): Promise<Redis> {
   const redis = new Redis(url, {
     connectionName: 'model-gateway',
     enableOfflineQueue: false,
@@ -23,9 +23,11 @@ export async function connectRedis (url: string, { onError, onReady }: { onError
     socketTimeout: SILENT,
     retryStrategy: attempt => Math.min(attempt * 100, 1000)
   })
-  redis.on('error', onError)
+  redis.on('error', onLost)
+  // A service that ends closes the connection without an error.
+  redis.on('reconnecting', () => onLost(new Error('the connection was closed')))
   redis.on('ready', onReady)
-  // onError has reported this error already.
+  // onLost has reported this error already.
   await once(redis, 'ready', { signal: AbortSignal.timeout(START) }).catch(() => {})
   return redis
 }

@@ -2,6 +2,7 @@
 // who made which change, and one of them can be locked out alone.
 import { join } from 'node:path'
 import t from 'tap'
+import { tempDir } from '../catalog/helper.ts'
 import { startGateway } from '../helper.ts'
 import { ask } from './helper.ts'
 
@@ -10,7 +11,8 @@ const BOB = 'key:of:bob-with-colons'
 const NAMELESS = 'key-without-any-name'
 
 t.test('the audit names the key, and never shows it', async t => {
-  const folder = t.testdir({})
+  // Removed after the gateway has closed, which writes its snapshot; t.testdir is removed before that.
+  const folder = tempDir(t)
   const { app, port } = await startGateway(t, {
     CATALOG_SOURCE: 'database',
     DATABASE_URL: `sqlite:${join(folder, 'catalog.db')}`,

@@ -1,16 +1,34 @@
 // RATE_LIMIT within one process: who counts as one client, that a flood of other
 // clients clears no count, and what the answers say of it.
+import { once } from 'node:events'
 import t from 'tap'
 import { startPair } from '../clients.ts'
 import { post, rawClient, startGateway, type TestGateway } from '../helper.ts'
 import { ask, tally } from './helper.ts'
 
+/** Requests sent together on one connection; the gateway closes one on which more than 16 wait. */
+const TOGETHER = 16
+
 /** As many requests as there are addresses, on one connection, each from its own; the statuses in order. */
 async function askAs ({ port }: TestGateway, addresses: readonly string[]): Promise<number[]> {
-  const heads = addresses.map((address, i) => `HEAD /openai/v1/models/sdxl HTTP/1.1\r\nhost: g\r\nx-forwarded-for: ${address}\r\n${i === addresses.length - 1 ? 'connection: close\r\n' : ''}\r\n`)
-  const client = await rawClient(port, heads.join(''))
-  await client.closed
-  return [...client.text().matchAll(/^HTTP\/1\.1 (\d+)/gm)].map(match => Number(match[1]))
+  const heads = addresses.map(address => `HEAD /openai/v1/models/sdxl HTTP/1.1\r\nhost: g\r\nx-forwarded-for: ${address}\r\n\r\n`)
+  const { socket } = await rawClient(port)
+  const statuses: number[] = []
+  let text = ''
+  for (let sent = 0; sent < heads.length; sent += TOGETHER) {
+    const batch = heads.slice(sent, sent + TOGETHER)
+    socket.write(batch.join(''))
+    const due = sent + batch.length
+    while (statuses.length < due) {
+      const [chunk] = await once(socket, 'data')
+      text += chunk.toString('latin1')
+      const ended = text.lastIndexOf('\r\n\r\n')
+      statuses.push(...[...text.slice(0, Math.max(0, ended)).matchAll(/^HTTP\/1\.1 (\d+)/gm)].map(match => Number(match[1])))
+      text = text.slice(ended < 0 ? 0 : ended + 4)
+    }
+  }
+  socket.destroy()
+  return statuses
 }
 
 const behindProxy = { TRUST_PROXY: '127.0.0.1', RATE_LIMIT: '3' }
