@@ -33,7 +33,7 @@ export class Relay {
     try {
       response.writeHead(status, statusMessage, headers)
     } catch (error) {
-      // It keeps the message: the error answer has its own.
+      // ServerResponse keeps a status message that it refuses, and would refuse the 502 for it too.
       response.statusMessage = ''
       throw error
     }

@@ -45,9 +45,6 @@ export interface AnswerSink {
   errorEvent (error: GatewayError): string
 }
 
-/** What a status line and a header value may not hold (RFC 9110 section 5.5). */
-const UNSENDABLE = /[^\t\x20-\x7e\x80-\xff]/
-
 /** Marks the failure of a connect: no byte of the request has left. */
 export class ConnectError extends GatewayError {}
 
@@ -120,15 +117,12 @@ export class Transfer implements Dispatcher.DispatchHandler {
     if ((headerValue(headers, 'transfer-encoding') ?? 'chunked').toLowerCase() !== 'chunked') {
       return this.#fail(new GatewayError('upstream_invalid_response', { cause: new Error('unknown transfer coding') }))
     }
-    const message = asBytes(statusMessage)
-    // ServerResponse would keep a message that it refuses, and refuse the 502 for it too.
-    if (UNSENDABLE.test(message)) return this.#fail(new GatewayError('upstream_invalid_response', { cause: new Error('malformed status message') }))
     this.#record.status = status
     this.#record.streamed = isEventStream(headers)
     try {
       const hasLength = headerValue(headers, 'content-length') !== undefined && status !== 204
       this.#endsWithConnection = !hasLength && headerValue(headers, 'transfer-encoding') === undefined && !BODILESS.has(status)
-      this.#relay.begin(status, message, this.#sink.onHead(status, headers), hasLength)
+      this.#relay.begin(status, asBytes(statusMessage), this.#sink.onHead(status, headers), hasLength)
       this.#sink.onBegun()
       if (this.#record.streamed && !hasLength) this.#boundary = new EventBoundary()
     } catch (cause) {

@@ -101,3 +101,9 @@ t.test('idle connections are given back within 2 s', async t => {
   await eventually(() => descriptors() <= before, 2000)
   t.equal(gateway.app.forwarder.connections.open, 0)
 })
+
+t.test('an answer that comes too late does not end the reuse of connections', async t => {
+  const rig = await startRig(t, (socket, hit) => { if (hit !== 1) socket.write(OK) }, { UPSTREAM_FIRST_BYTE_TIMEOUT: '0.3' })
+  for (const status of [200, 504, 200, 200, 200]) t.equal((await send(rig.gateway.port, lastPost('/v1/chat/completions'))).status, status)
+  t.equal(rig.upstream.sockets.length, 2, 'one for the late answer, one for the others')
+})

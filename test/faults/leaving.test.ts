@@ -2,6 +2,8 @@
 // client leaves while its body is in pieces, compressed, multipart, or stopped
 // by backpressure; while it does not read; half-closed; before a retry.
 import t from 'tap'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import type { FastifyInstance } from 'fastify'
 import { gzipSync } from 'node:zlib'
 import type { Socket } from 'node:net'
 import { backAtRest, descriptors, eventually, post, promptly, rawClient, startGateway, startRig, startTableRig } from './helper.ts'
@@ -86,6 +88,27 @@ t.test('while the connect is under way: no handshake is left behind', async t =>
   client.socket.destroy()
   await promptly(() => rig.upstream.sockets[0]!.closed)
   await backAtRest({ ...rig, gateway, descriptors: before })
+})
+
+// Redis, an authorisation service, instrumentation: hooks may wait before the handler runs.
+t.test('while a hook waits: no slot is held, and nothing goes upstream', async t => {
+  const entered: (() => void)[] = []
+  const addHook = (message: unknown) => {
+    (message as { fastify: FastifyInstance }).fastify.addHook('onRequest', async () => { await new Promise<void>(resolve => entered.push(resolve)) })
+  }
+  subscribe('fastify.initialization', addHook)
+  t.teardown(() => unsubscribe('fastify.initialization', addHook))
+  const rig = await startRig(t, () => {})
+  for (const bytes of [post('/v1/chat/completions', '{}'), Buffer.from('GET /v1/responses/a?stream=true HTTP/1.1\r\nhost: g\r\n\r\n')]) {
+    const client = await rawClient(rig.gateway.port, bytes)
+    await eventually(() => entered.length === 1)
+    client.socket.resetAndDestroy()
+    await new Promise(resolve => setTimeout(resolve, 50))
+    entered.pop()!()
+    await new Promise(resolve => setTimeout(resolve, 50))
+    await backAtRest(rig)
+    t.equal(rig.upstream.hits(), 0)
+  }
 })
 
 t.test('while a failed connect waits for its next try: there is none', async t => {

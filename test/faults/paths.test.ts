@@ -12,6 +12,7 @@ const TRAVERSAL = [
   'HTTP://other.example/metrics', 'file:///etc/passwd', '//other.example/v1/chat/completions', 'http:/v1/chat/completions', 'http://a/v1/models/../chat/completions', 'http://a/v1/../v1/chat/completions', 'http://a#/v1/chat/completions', 'ftp://a/v1/chat/completions',
   '/v1/%252e%252e/metrics', '/v1/chat%252fcompletions', '/v1/chat/completions%2500', '/v1/%25%32%65%25%32%65/metrics',
   '/v1/chat/completions%00', '/v1/chat/completions%00.json', '/v1/%00/chat/completions', '/v1/chat/completions%0d%0aX-Injected:%20yes', '/v1/chat/completions%0a', '/v1/chat%09/completions', '/v1/chat/completions%7f',
+  '/v1/chat/..;/completions', '/v1/..;a=b/metrics', '/v1/responses/..;/cancel', '/v1/responses/%2e%2e;/cancel',
   '*', '/*', '/v1/*', 'v1/chat/completions', '?', '/v1/chat/completions%', '/v1/chat/completions%zz', '/v1/%c0%ae%c0%ae/metrics', '/v1/chat/completions%ff', '/v1/%u002e%u002e/metrics',
   '/v1/models/../chat/completions', '/openai/v1/models/../../../metrics',
   '/v1/chat/completions;a=b', '/v1/chat/completions;/../x', '/v1;x/chat/completions', '/v1/chat/completions#fragment', '/v1/chat/completions#/../metrics'

@@ -77,6 +77,34 @@ t.test('a request behind an Upgrade is not served, nor is its body', async t => 
   await backAtRest(rig)
 })
 
+t.test('a request behind an answer that closes the connection is not begun', async t => {
+  const rig = await startRig(t, socket => socket.write(answer('ok')), { BODY_LIMIT: '1000' })
+  const refused = Buffer.concat([Buffer.from('POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n8\r\nnonsense\r\n'), Buffer.from('0\r\n\r\n')])
+  const client = await rawClient(rig.gateway.port, Buffer.concat([refused.subarray(0, -5), refused.subarray(-5), chat]))
+  await client.closed
+  isError(t, parseAnswer(client.text()), 400)
+  t.equal(rig.upstream.hits(), 0)
+  await backAtRest(rig)
+})
+
+t.test('a request that waited behind an Upgrade is not begun', async t => {
+  const sockets: Socket[] = []
+  const rig = await startRig(t, socket => { sockets.push(socket) })
+  const client = await rawClient(rig.gateway.port, chat)
+  await eventually(() => sockets.length === 1)
+  client.socket.write(post('/v1/chat/completions', '{}', { connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c' }))
+  await new Promise(resolve => setTimeout(resolve, 30))
+  client.socket.write(chat)
+  await new Promise(resolve => setTimeout(resolve, 30))
+  sockets[0]!.write(answer('first'))
+  await eventually(() => sockets.length === 2)
+  sockets[1]!.write(answer('second'))
+  await client.closed
+  await new Promise(resolve => setTimeout(resolve, 50))
+  t.equal(rig.upstream.hits(), 2)
+  await backAtRest(rig)
+})
+
 t.test('what follows a malformed request is not read', async t => {
   const rig = await startRig(t, socket => socket.write(answer('ok')))
   const client = await rawClient(rig.gateway.port, Buffer.concat([Buffer.from('POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n'), chat]))

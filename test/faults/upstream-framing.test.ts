@@ -38,6 +38,8 @@ const refused: Record<string, string> = {
   'status 101, which nobody asked for': 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n',
   'status 101 without its headers': 'HTTP/1.1 101 Switching Protocols\r\n\r\n',
   'a head without end': `${OK}${'x-filler: 0123456789012345678901234567890123456789\r\n'.repeat(3000)}`,
+  'a control byte in the status message': 'HTTP/1.1 200 O\x01K\r\ncontent-length: 5\r\n\r\nhello',
+  'DEL in the status message': 'HTTP/1.1 200 O\x7fK\r\ncontent-length: 5\r\n\r\nhello',
   'chunked, but not last': `${OK}transfer-encoding: chunked, gzip\r\n\r\n5\r\nhello\r\n0\r\n\r\n`
 }
 t.test('refused', async t => {
