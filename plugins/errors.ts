@@ -131,7 +131,7 @@ class RouteMethods {
 
   /** The value of `Allow`; undefined for a path without routes. */
   of (url: string): string | undefined {
-    const path = url.split('?', 1)[0]!.replace(/\/{2,}/g, '/').replace(/(?<=.)\/$/, '')
+    const path = url.split('?', 1)[0]!.replace(/(?<=.)\/$/, '')
     const names = new Set<string>()
     for (const { pattern, names: own } of this.#methods.values()) {
       if (pattern.test(path)) for (const name of own) names.add(name)

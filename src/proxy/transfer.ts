@@ -162,14 +162,14 @@ export class Transfer implements Dispatcher.DispatchHandler {
     if (this.#ended) return
     // undici takes a reset for the end of a body without a length. Where the socket
     // cannot be watched, such a body is never taken for complete.
-    if (this.#connection.failed || (this.#endsWithConnection && !this.#connection.watched)) return this.#fail(upstreamError(new Error('the connection was reset'), true))
+    if (this.#connection.failed || (this.#endsWithConnection && !this.#connection.watched)) return this.#fail(upstreamError(new Error('the connection was reset')))
     this.#complete(clientTrailers(((controller.rawTrailers ?? []) as Buffer[]).map(text => text.toString('latin1'))))
   }
 
   onResponseError (_controller: Dispatcher.DispatchController, error: Error): void {
     this.#fail(this.#controller === undefined
       ? new ConnectError('upstream_unreachable', { cause: error })
-      : upstreamError(error, true))
+      : upstreamError(error))
   }
 
   // ---- endings

@@ -9,13 +9,11 @@ const CODES: Record<string, ErrorCode> = {
   EHOSTUNREACH: 'upstream_unreachable',
   ENETUNREACH: 'upstream_unreachable',
   ETIMEDOUT: 'upstream_unreachable',
-  EMFILE: 'upstream_unreachable',
-  MALFORMED_RESPONSE: 'upstream_invalid_response'
+  EMFILE: 'upstream_unreachable'
 }
 
 /** The client's view of a failed upstream request; the original is its `cause`, for the log. */
-export function upstreamError (cause: Error & { code?: string }, connected: boolean): GatewayError {
-  if (!connected) return new GatewayError('upstream_unreachable', { cause })
+export function upstreamError (cause: Error & { code?: string }): GatewayError {
   return new GatewayError(CODES[cause.code ?? ''] ?? 'upstream_failed', { cause })
 }
 
