@@ -57,7 +57,10 @@ async function stop (app: FastifyInstance, grace: number): Promise<void> {
   const deadline = startedAt + grace
   app.drain.draining = true
   await until(() => app.drain.active === 0 && Date.now() - startedAt >= NOTICE, deadline)
-  app.server.close()
+  let isClosed = false
+  app.server.close(() => { isClosed = true })
+  // A connection that was accepted just before has its first request on the way.
+  await until(() => isClosed, Math.min(deadline, Date.now() + NOTICE))
   await until(() => app.drain.active === 0, deadline)
   app.forwarder.destroy()
   const closed = app.close()

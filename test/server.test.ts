@@ -1,7 +1,7 @@
 // The process: what stops its start, and how it ends.
 import t from 'tap'
 import { once } from 'node:events'
-import { createServer, type AddressInfo } from 'node:net'
+import { connect, createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { startFakeInference } from './fake-inference.ts'
 import { eventually, post, rawClient, startRawUpstream } from './helper.ts'
@@ -61,6 +61,17 @@ t.test('SIGTERM with a live stream: it is delivered whole, new requests are turn
   t.equal(await ended, 0)
 })
 
+t.test('SIGTERM: a request that comes on an open connection just after the port has closed gets its answer', async t => {
+  const { child, ended, port } = await spawnGateway(t, { SHUTDOWN_GRACE: '20' })
+  const fresh = await rawClient(port)
+  child.kill('SIGTERM')
+  while (await canConnect(port)) await new Promise(resolve => setTimeout(resolve, 5))
+  fresh.socket.write(post('/v1/chat/completions', '{}'))
+  t.equal(await fresh.closed, false, 'no reset')
+  t.match(fresh.text(), /HTTP\/1\.1 503 [^]*connection: close[^]*"code":"draining"/i)
+  t.equal(await ended, 0)
+})
+
 t.test('SIGTERM with an endless stream, an idle socket and half a body: cut at the end of the grace', async t => {
   const upstream = await startFakeInference({ tokens: 1_000_000, tokensPerSecond: 50 })
   t.teardown(() => upstream.close())
@@ -100,3 +111,10 @@ t.test('the log: one line for each request, also for one that is turned away; no
   await client.closed
   await eventually(() => /"outcome":"broken"[^\n]*"bytesOut":[1-9]\d*/.test(streaming.output()), 5000, streaming.output)
 })
+
+async function canConnect (port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1')
+  const [event] = await Promise.race([once(socket, 'connect').then(() => [true]), once(socket, 'close').then(() => [false])]).catch(() => [false])
+  socket.destroy()
+  return event!
+}
