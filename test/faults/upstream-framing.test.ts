@@ -35,19 +35,21 @@ const refused: Record<string, string> = {
   'status 099': 'HTTP/1.1 099 No\r\ncontent-length: 0\r\n\r\n',
   'status 600': 'HTTP/1.1 600 No\r\ncontent-length: 0\r\n\r\n',
   'status 999': 'HTTP/1.1 999 No\r\ncontent-length: 0\r\n\r\n',
-  'status 101, which nobody asked for': 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n',
   'status 101 without its headers': 'HTTP/1.1 101 Switching Protocols\r\n\r\n',
   'a head without end': `${OK}${'x-filler: 0123456789012345678901234567890123456789\r\n'.repeat(3000)}`,
   'a control byte in the status message': 'HTTP/1.1 200 O\x01K\r\ncontent-length: 5\r\n\r\nhello',
   'DEL in the status message': 'HTTP/1.1 200 O\x7fK\r\ncontent-length: 5\r\n\r\nhello',
   'chunked, but not last': `${OK}transfer-encoding: chunked, gzip\r\n\r\n5\r\nhello\r\n0\r\n\r\n`
 }
+// undici tells this one as a connection that broke.
+const UPGRADE = 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n'
 t.test('refused', async t => {
   const rig = await startTableRig(t, { UPSTREAM_FIRST_BYTE_TIMEOUT: '3' })
-  for (const [name, bytes] of Object.entries(refused)) {
+  const cases = [...Object.entries(refused).map(row => [...row, 'upstream_invalid_response']), ['status 101, which nobody asked for', UPGRADE, 'upstream_failed']]
+  for (const [name, bytes, code] of cases) {
     t.comment(name)
-    rig.behave(socket => socket.write(Buffer.from(bytes, 'latin1')))
-    isError(t, await send(rig.gateway.port, lastPost('/v1/chat/completions')), 502)
+    rig.behave(socket => socket.write(Buffer.from(bytes!, 'latin1')))
+    isError(t, await send(rig.gateway.port, lastPost('/v1/chat/completions')), 502, code)
     t.equal(rig.hits(), 1)
     await backAtRest(rig)
   }
