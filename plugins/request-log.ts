@@ -1,6 +1,6 @@
 import { LogController, type FastifyReply, type FastifyRequest } from 'fastify'
 import pino from 'pino'
-import type { ExchangeRecord } from '../src/telemetry/observation.ts'
+import type { ObservedExchange } from '../src/telemetry/observation.ts'
 import { traceIdOf, type RequestSpan } from '../src/telemetry/traces.ts'
 
 declare module 'fastify' {
@@ -49,7 +49,7 @@ function answered (request: FastifyRequest, reply: FastifyReply) {
 }
 
 /** Logs a proxied request, also one without an answer. */
-export function logExchange (request: FastifyRequest, record: ExchangeRecord, span?: RequestSpan, error?: Error & { code?: string }): void {
+export function logExchange (request: FastifyRequest, record: ObservedExchange, span?: RequestSpan, error?: Error & { code?: string }): void {
   const fields = {
     ...whoAndWhat(request),
     path: record.route,
@@ -64,20 +64,15 @@ export function logExchange (request: FastifyRequest, record: ExchangeRecord, sp
     tokensOut: record.usage?.output,
     bytesIn: record.bytesIn,
     bytesOut: record.bytesOut,
-    queueMs: inMs(record.queueWait),
-    firstByteMs: inMs(record.timeToFirstByte),
-    durationMs: inMs(record.duration),
+    queueMs: logged(record.queueWait),
+    firstByteMs: logged(record.firstByteTime),
+    durationMs: logged(record.duration),
     upstreamRequestId: record.upstreamRequestId,
     error: record.errorCode,
     cause: described(error?.cause)
   }
   if (record.errorCode === undefined) request.log.info(fields, 'proxied')
   else request.log.warn(fields, error?.message ?? 'proxied')
-}
-
-/** Seconds → milliseconds for the log. */
-function inMs (seconds: number | undefined): number | undefined {
-  return seconds === undefined ? undefined : logged(seconds * 1000)
 }
 
 function whoAndWhat (request: FastifyRequest) {

@@ -1,8 +1,10 @@
 /** How an exchange ended. */
 export type Outcome = 'complete' | 'refused' | 'client-left' | 'broken'
 
+/** The phases of an exchange, in order. */
+export const PHASES = ['receiving', 'queued', 'connecting', 'waiting', 'streaming'] as const
 /** What an exchange is doing; in a finished one, where it ended. */
-export type Phase = 'receiving' | 'queued' | 'connecting' | 'waiting' | 'streaming'
+export type Phase = typeof PHASES[number]
 
 /** What is known of one proxied request. It fills as the exchange goes on. Times are milliseconds. */
 export interface ExchangeRecord {

@@ -1,5 +1,6 @@
+import { PHASES } from '../proxy/exchange-record.ts'
 import { INSTRUMENTS, type Instrument, type InstrumentKey } from './instruments.ts'
-import { PHASES, type ExchangeObserver, type ExchangeRecord } from './observation.ts'
+import type { ObservedExchange } from './observation.ts'
 import { errorType, knownMethod, knownStatus, operationName, statesUsage } from './operations.ts'
 import { metricsText, watchProcess, type Reading, type TextFormat } from './registry.ts'
 import { Count, Distribution, Series, type Sample } from './series.ts'
@@ -49,7 +50,7 @@ interface Subject {
 }
 
 /** Counts events, and formats all metrics for Prometheus. */
-export class GatewayMetrics implements ExchangeObserver {
+export class GatewayMetrics {
   readonly #settings: MetricsSettings
   readonly #series: Counted
   readonly #subjects = new Map<string, Subject>()
@@ -65,13 +66,14 @@ export class GatewayMetrics implements ExchangeObserver {
     watchProcess()
   }
 
-  onExchangeEnd (record: ExchangeRecord): void {
+  /** A proxied request is over. */
+  onExchangeEnd (record: ObservedExchange): void {
     const subject = this.#subjectOf(record)
     const error = errorType(record) ?? ''
-    this.#durationOf(subject, error).observe(record.duration)
-    if (record.streamed && record.timeToFirstByte !== undefined) subject.timeToFirstChunk.observe(record.timeToFirstByte)
-    const gaps = (record.chunks ?? 0) - 1
-    if (record.streamed && record.streamTime !== undefined && gaps > 0) subject.timePerOutputChunk.observe(record.streamTime / gaps, gaps)
+    this.#durationOf(subject, error).observe(seconds(record.duration))
+    if (record.streamed && record.firstByteTime !== undefined) subject.timeToFirstChunk.observe(seconds(record.firstByteTime))
+    const gaps = record.pieces - 1
+    if (record.streamed && record.streamTime !== undefined && gaps > 0) subject.timePerOutputChunk.observe(seconds(record.streamTime) / gaps, gaps)
     subject.bytesIn.value += record.bytesIn
     subject.bytesOut.value += record.bytesOut
     if (record.usage !== undefined) {
@@ -80,8 +82,8 @@ export class GatewayMetrics implements ExchangeObserver {
       subject.cachedInputTokens.value += record.usage.cachedInput ?? 0
       subject.reasoningTokens.value += record.usage.reasoning ?? 0
     } else if (statesUsage(record)) this.#series.withoutUsage.at(subject.labels[1], subject.labels[3]).value++
-    if (record.queueWait !== undefined) this.#series.queueWait.at().observe(record.queueWait)
-    if (record.connectTime !== undefined) this.#series.connectTime.at().observe(record.connectTime)
+    if (record.queueWait !== undefined) this.#series.queueWait.at().observe(seconds(record.queueWait))
+    if (record.connectTime !== undefined) this.#series.connectTime.at().observe(seconds(record.connectTime))
     if (record.outcome === 'client-left') this.#series.clientsLeft.at(record.phase).value++
     else if (record.outcome === 'broken') this.#series.streamsBroken.at(error).value++
     else if (record.outcome === 'refused') this.onRefused(error)
@@ -137,7 +139,7 @@ export class GatewayMetrics implements ExchangeObserver {
     return id !== null && this.#settings.knowsModel(id) ? id : 'other'
   }
 
-  #subjectOf (record: ExchangeRecord): Subject {
+  #subjectOf (record: ObservedExchange): Subject {
     const labels = [operationName(record.operation), this.#modelLabel(record.requestModel), this.#modelLabel(record.responseModel), record.route] as const
     const key = labels.join('\n')
     const known = this.#subjects.get(key)
@@ -164,4 +166,9 @@ export class GatewayMetrics implements ExchangeObserver {
     if (duration === undefined) durations.set(error, duration = this.#series.duration.at(...labels, error))
     return duration
   }
+}
+
+/** Milliseconds → seconds, Prometheus' unit. */
+function seconds (milliseconds: number): number {
+  return milliseconds / 1000
 }

@@ -4,7 +4,7 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
 import { defaultResource, detectResources, envDetector } from '@opentelemetry/resources'
 import { AlwaysOffSampler, AlwaysOnSampler, BatchSpanProcessor, ParentBasedSampler, TraceIdRatioBasedSampler, TracerProvider, type BatchSpanProcessorOptions, type Sampler } from '@opentelemetry/sdk-trace'
 import type { IncomingHttpHeaders } from 'node:http'
-import type { ExchangeRecord } from './observation.ts'
+import type { ObservedExchange } from './observation.ts'
 import { errorType, operationName } from './operations.ts'
 import type { RequestSpan, Traces, TracesOptions, UpstreamTraceHeaders } from './traces.ts'
 
@@ -93,7 +93,7 @@ class OpenTelemetryRequestSpan implements RequestSpan {
     return headers as unknown as UpstreamTraceHeaders
   }
 
-  end (record: ExchangeRecord): void {
+  end (record: ObservedExchange): void {
     const error = errorType(record)
     if (this.#upstream !== undefined) {
       this.#upstream.updateName(nameOf(record))
@@ -110,11 +110,11 @@ class OpenTelemetryRequestSpan implements RequestSpan {
 }
 
 /** `{gen_ai.operation.name} {gen_ai.request.model}`, as the conventions require. */
-function nameOf ({ operation, requestModel }: ExchangeRecord): string {
+function nameOf ({ operation, requestModel }: ObservedExchange): string {
   return typeof requestModel === 'string' ? `${operationName(operation)} ${requestModel}` : operationName(operation)
 }
 
-function upstreamAttributes (record: ExchangeRecord, error: string | undefined): Attributes {
+function upstreamAttributes (record: ObservedExchange, error: string | undefined): Attributes {
   const { usage = {} } = record
   return withoutUndefined({
     'gen_ai.operation.name': operationName(record.operation),
@@ -124,14 +124,14 @@ function upstreamAttributes (record: ExchangeRecord, error: string | undefined):
     'gen_ai.usage.output_tokens': usage.output,
     'gen_ai.usage.cache_read.input_tokens': usage.cachedInput,
     'gen_ai.usage.reasoning.output_tokens': usage.reasoning,
-    'gen_ai.response.time_to_first_chunk': record.streamed ? record.timeToFirstByte : undefined,
+    'gen_ai.response.time_to_first_chunk': record.streamed ? seconds(record.firstByteTime) : undefined,
     'http.request.method': record.method,
     'http.response.status_code': record.outcome === 'refused' ? undefined : record.status,
     'error.type': error
   })
 }
 
-function serverAttributes (record: ExchangeRecord, error: string | undefined): Attributes {
+function serverAttributes (record: ObservedExchange, error: string | undefined): Attributes {
   return withoutUndefined({
     'http.request.method': record.method,
     'http.route': record.route,
@@ -139,8 +139,13 @@ function serverAttributes (record: ExchangeRecord, error: string | undefined): A
     'error.type': error,
     'gateway.outcome': record.outcome,
     'gateway.phase': record.phase,
-    'gateway.queue_wait': record.queueWait
+    'gateway.queue_wait': seconds(record.queueWait)
   })
+}
+
+/** Milliseconds → seconds, the unit of the conventions. */
+function seconds (milliseconds: number | undefined): number | undefined {
+  return milliseconds === undefined ? undefined : milliseconds / 1000
 }
 
 function withoutUndefined (attributes: Attributes): Attributes {

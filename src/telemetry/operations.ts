@@ -1,5 +1,5 @@
 import { METHODS, STATUS_CODES } from 'node:http'
-import type { ExchangeRecord } from './observation.ts'
+import type { ObservedExchange } from './observation.ts'
 
 /**
  * `gen_ai.operation.name` of each endpoint: a well-known value of the conventions
@@ -31,7 +31,7 @@ export function operationName (operation: string): string {
 }
 
 /** Whether a complete answer should state its tokens. */
-export function statesUsage (record: ExchangeRecord): boolean {
+export function statesUsage (record: ObservedExchange): boolean {
   return record.outcome === 'complete' && record.status !== undefined && record.status < 300 && WITH_USAGE.has(operationName(record.operation))
 }
 
@@ -39,7 +39,7 @@ export function statesUsage (record: ExchangeRecord): boolean {
  * `error.type` of the GenAI conventions: the code of the gateway's own error,
  * `client_left`, or the status of an error that was passed on. Undefined: no error.
  */
-export function errorType ({ outcome, errorCode, status = 0 }: ExchangeRecord): string | undefined {
+export function errorType ({ outcome, errorCode, status = 0 }: ObservedExchange): string | undefined {
   if (outcome === 'client-left') return 'client_left'
   if (outcome !== 'complete') return errorCode ?? 'internal_error'
   return status >= 400 ? knownStatus(status) : undefined

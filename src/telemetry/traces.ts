@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { ExchangeRecord } from './observation.ts'
+import type { ObservedExchange } from './observation.ts'
 
 /** The span of one request, from its arrival to its end. */
 export interface RequestSpan {
@@ -12,7 +12,7 @@ export interface RequestSpan {
    */
   startUpstream (): UpstreamTraceHeaders
   /** The request is over, however it ended; ends both spans. */
-  end (record: ExchangeRecord): void
+  end (exchange: ObservedExchange): void
 }
 
 /** W3C Trace Context (https://www.w3.org/TR/trace-context/). */

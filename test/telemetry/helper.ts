@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { GatewayMetrics, type GatewayState } from '../../src/telemetry/metrics.ts'
-import type { ExchangeRecord } from '../../src/telemetry/observation.ts'
+import type { ObservedExchange } from '../../src/telemetry/observation.ts'
 
 /** A gateway at rest. */
 export const STATE: GatewayState = {
@@ -17,7 +17,7 @@ export function testMetrics (): GatewayMetrics {
 }
 
 /** A streamed chat that went well, but for what is given. */
-export function record (fields: Partial<ExchangeRecord> = {}): ExchangeRecord {
+export function record (fields: Partial<ObservedExchange> = {}): ObservedExchange {
   return {
     route: '/v1/chat/completions',
     operation: 'chat/completions',
@@ -29,14 +29,16 @@ export function record (fields: Partial<ExchangeRecord> = {}): ExchangeRecord {
     status: 200,
     streamed: true,
     queueWait: 0,
-    connectTime: 0.002,
-    timeToFirstByte: 0.3,
-    streamTime: 2,
-    duration: 2.5,
+    connectTime: 2,
+    firstByteTime: 300,
+    streamTime: 2000,
+    duration: 2500,
     bytesIn: 100,
     bytesOut: 2000,
     usage: { input: 7, output: 21, cachedInput: 2, reasoning: 3 },
-    chunks: 21,
+    pieces: 21,
+    errorCode: undefined,
+    upstreamRequestId: undefined,
     ...fields
   }
 }

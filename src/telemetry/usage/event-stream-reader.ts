@@ -42,13 +42,11 @@ export class EventStreamReader implements UsageReader {
   #inLine = false
   /** Bytes of `data:` that have matched at the line's start; -1: another line. */
   #prefix = 0
-  chunks = 0
 
   get usage (): Usage | undefined { return this.#facts.usage ?? this.#facts.timings }
   get model (): string | undefined { return this.#facts.model }
 
   read (bytes: Buffer): void {
-    this.chunks++
     const start = this.#inLine ? this.#readOn(bytes) : 0
     const end = behindLastLine(bytes)
     if (end > start) {

@@ -13,8 +13,6 @@ export interface UsageReader {
   readonly usage: Usage | undefined
   /** The model that the answer names. */
   readonly model: string | undefined
-  /** Pieces read. */
-  readonly chunks: number
 }
 
 /**
@@ -32,13 +30,11 @@ export function usageReader (contentType: string | undefined, contentEncoding: s
 class JsonReader implements UsageReader {
   readonly #facts: AnswerFacts = { usage: undefined, timings: undefined, model: undefined }
   readonly #scanner = new AnswerScanner(this.#facts)
-  chunks = 0
 
   get usage (): Usage | undefined { return this.#facts.usage ?? this.#facts.timings }
   get model (): string | undefined { return this.#facts.model }
 
   read (bytes: Buffer): void {
-    this.chunks++
     this.#scanner.read(bytes, 0, bytes.length)
   }
 }
