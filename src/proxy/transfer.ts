@@ -130,11 +130,6 @@ export class Transfer implements Dispatcher.DispatchHandler {
       return this.#fail(new GatewayError('upstream_invalid_response', { cause }))
     }
     this.#record.phase = 'streaming'
-    // An upstream may send a body that such an answer cannot have. It is not waited for.
-    if (BODILESS.has(status)) {
-      this.#connection.destroy()
-      this.#complete([])
-    }
   }
 
   onResponseData (controller: Dispatcher.DispatchController, piece: Buffer): void {

@@ -20,7 +20,10 @@ const EXTRA = { PROXY_EXTRA_PATHS: 'score' }
 const bodiless: Record<string, { method: string, answer: string, status: number, length?: string }> = {
   204: { method: 'POST', answer: 'HTTP/1.1 204 No Content\r\n\r\n', status: 204 },
   '204 with a length': { method: 'POST', answer: 'HTTP/1.1 204 No Content\r\ncontent-length: 5\r\n\r\n', status: 204 },
+  '204 with a body': { method: 'POST', answer: 'HTTP/1.1 204 No Content\r\ncontent-length: 5\r\n\r\nhello', status: 204 },
+  '204, chunked': { method: 'POST', answer: 'HTTP/1.1 204 No Content\r\ntransfer-encoding: chunked\r\n\r\n', status: 204 },
   304: { method: 'GET', answer: 'HTTP/1.1 304 Not Modified\r\netag: "a"\r\ncontent-length: 500\r\n\r\n', status: 304, length: '500' },
+  '304, chunked': { method: 'GET', answer: 'HTTP/1.1 304 Not Modified\r\ntransfer-encoding: chunked\r\n\r\n', status: 304 },
   'HEAD with a length': { method: 'HEAD', answer: 'HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n', status: 200, length: '500' },
   'HEAD, chunked': { method: 'HEAD', answer: 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n', status: 200 },
   'HEAD without framing': { method: 'HEAD', answer: 'HTTP/1.1 200 OK\r\n\r\n', status: 200 },
