@@ -14,6 +14,8 @@ export interface Drain {
   draining: boolean
   /** Requests whose answers are not yet complete. */
   active: number
+  /** When a request was last refused, milliseconds since the epoch; 0: none was. */
+  refusedAt: number
 }
 
 const RETRY_ELSEWHERE = { 'retry-after': '1', 'x-should-retry': 'true' }
@@ -21,14 +23,16 @@ const HEALTH_ROUTES = new Set(['/healthz', '/readyz', '/metrics'])
 
 /** Counts the requests under way, and refuses new ones while the gateway ends. Health routes still answer. */
 export default fp(function drainPlugin (fastify: FastifyInstance, _options, done) {
-  const drain: Drain = { draining: false, active: 0 }
+  const drain: Drain = { draining: false, active: 0, refusedAt: 0 }
   fastify.decorate('drain', drain)
   fastify.addHook('onRequest', (request, reply, next) => {
     drain.active++
     reply.raw.once('close', () => { drain.active-- })
     if (!drain.draining) return next()
     reply.header('connection', 'close')
-    next(HEALTH_ROUTES.has(request.routeOptions.url ?? '') ? undefined : new GatewayError('draining', { headers: RETRY_ELSEWHERE }))
+    if (HEALTH_ROUTES.has(request.routeOptions.url ?? '')) return next()
+    drain.refusedAt = Date.now()
+    next(new GatewayError('draining', { headers: RETRY_ELSEWHERE }))
   })
   done()
 }, { name: 'drain' })

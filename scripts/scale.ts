@@ -70,7 +70,9 @@ async function outputMatching (child: ChildProcess, pattern: RegExp): Promise<st
 
 // ---- the gateways
 
-interface Gateway { readonly name: string, readonly port: number, child: ChildProcess, up: boolean, readonly killedAt: number[] }
+/** A signal to a gateway. `endedAt`: its process is gone. Until then the kernel takes requests that nobody will read. */
+interface Stop { readonly signal: NodeJS.Signals, readonly sentAt: number, endedAt: number }
+interface Gateway { readonly name: string, readonly port: number, child: ChildProcess, up: boolean, readonly stops: Stop[] }
 
 async function startGateway (gateway: { name: string, port: number }, service: string): Promise<ChildProcess> {
   const child = node(['src/server.ts'], {
@@ -127,8 +129,12 @@ const problems: string[] = []
 function judgeFailure (what: string, began: number, gateways: Gateway[], answer: Answer | Error): void {
   const now = performance.now()
   const served = answer instanceof Error ? gateways : gateways.filter(({ name }) => name === answer.servedBy)
-  if (served.some(({ killedAt }) => killedAt.some(at => at >= began && at <= now))) tally.lost++
-  else problems.push(`${what}: ${answer instanceof Error ? answer.message : `${answer.status} from ${answer.servedBy}, ${answer.text.slice(-100)}`}`)
+  const during = served.flatMap(({ name, stops }) => stops.filter(({ sentAt, endedAt }) => sentAt <= now && endedAt >= began).map(stop => ({ ...stop, name })))
+  if (during.some(({ signal }) => signal === 'SIGKILL')) tally.lost++
+  else {
+    const text = answer instanceof Error ? answer.message : `${answer.status} from ${answer.servedBy}, ${answer.text.slice(-100)}`
+    problems.push(`${what}: ${text}; begun ${Math.round(now - began)} ms before${during.map(({ signal, name, sentAt }) => `, ${signal} to ${name} ${Math.round(now - sentAt)} ms before`).join('')}`)
+  }
 }
 
 /** Retries requests that a draining gateway has refused, as the OpenAI SDKs do. */
@@ -218,10 +224,12 @@ async function disturb (gateways: Gateway[], service: string, end: number): Prom
     const signal = turn % 2 === 0 ? 'SIGKILL' : 'SIGTERM'
     const ended = once(gateway.child, 'exit')
     gateway.up = false
-    if (signal === 'SIGKILL') gateway.killedAt.push(performance.now())
+    const stop: Stop = { signal, sentAt: performance.now(), endedAt: Infinity }
+    gateway.stops.push(stop)
     tally[signal === 'SIGKILL' ? 'kills' : 'drains']++
     gateway.child.kill(signal)
     await ended
+    stop.endedAt = performance.now()
     gateway.child = await startGateway(gateway, service)
     gateway.up = true
     await sleep(killEvery * 1000)
@@ -266,7 +274,7 @@ async function main (): Promise<number> {
   const gateways: Gateway[] = []
   for (let number = 1; number <= gatewayCount; number++) {
     const place = { name: `gateway${number}`, port: await freePort() }
-    gateways.push({ ...place, child: await startGateway(place, service), up: true, killedAt: [] })
+    gateways.push({ ...place, child: await startGateway(place, service), up: true, stops: [] })
   }
   const url = await startBalancer(gateways)
   for (let tries = 0; tries < 50 && (await ask(url, '/readyz', '').catch(() => undefined))?.status !== 200; tries++) await sleep(200)

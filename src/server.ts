@@ -14,11 +14,13 @@ const DRAIN_POLL = 20
  */
 const BACKLOG = 4096
 /**
- * Milliseconds for which an ending process goes on accepting connections, to
- * refuse their requests. A connection that is idle for so long is not in use: it
- * can be closed without meeting a request on its way.
+ * Milliseconds without a request after which an ending process closes its port
+ * and its idle connections. Until then it refuses requests, so that balancers
+ * learn of its end: an idle connection that is closed may meet a request on its way.
  */
-const NOTICE = 500
+const QUIET = 500
+/** Milliseconds after which it does so in spite of further requests: no balancer takes notice. */
+const LONGEST_NOTICE = 5000
 
 /**
  * Starts the gateway and stops it on SIGTERM or SIGINT: running requests may
@@ -56,11 +58,12 @@ async function stop (app: FastifyInstance, grace: number): Promise<void> {
   const startedAt = Date.now()
   const deadline = startedAt + grace
   app.drain.draining = true
-  await until(() => app.drain.active === 0 && Date.now() - startedAt >= NOTICE, deadline)
+  const isQuiet = () => Date.now() - Math.max(startedAt, app.drain.refusedAt) >= QUIET || Date.now() - startedAt >= LONGEST_NOTICE
+  await until(() => app.drain.active === 0 && isQuiet(), deadline)
   let isClosed = false
   app.server.close(() => { isClosed = true })
   // A connection that was accepted just before has its first request on the way.
-  await until(() => isClosed, Math.min(deadline, Date.now() + NOTICE))
+  await until(() => isClosed, Math.min(deadline, Date.now() + QUIET))
   await until(() => app.drain.active === 0, deadline)
   app.forwarder.destroy()
   const closed = app.close()

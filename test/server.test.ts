@@ -72,6 +72,20 @@ t.test('SIGTERM: a request that comes on an open connection just after the port 
   t.equal(await ended, 0)
 })
 
+t.test('SIGTERM: the port stays open while requests come that are to be refused', async t => {
+  const { child, ended, port } = await spawnGateway(t, { SHUTDOWN_GRACE: '20' })
+  child.kill('SIGTERM')
+  const began = performance.now()
+  // Balancers look every second whether a gateway is ready.
+  while (performance.now() - began < 1200) {
+    const client = await rawClient(port, post('/v1/chat/completions', '{}'))
+    await client.closed
+    if (!client.text().startsWith('HTTP/1.1 503')) t.fail(`refused after ${Math.round(performance.now() - began)} ms: ${client.text()}`)
+    await new Promise(resolve => setTimeout(resolve, 50))
+  }
+  t.equal(await ended, 0)
+})
+
 t.test('SIGTERM with an endless stream, an idle socket and half a body: cut at the end of the grace', async t => {
   const upstream = await startFakeInference({ tokens: 1_000_000, tokensPerSecond: 50 })
   t.teardown(() => upstream.close())
