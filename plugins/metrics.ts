@@ -71,6 +71,7 @@ function stateOf (fastify: FastifyInstance): GatewayState {
     inFlight: () => fastify.forwarder.inFlight,
     queued: () => fastify.forwarder.queued,
     upstreamConnections: () => fastify.forwarder.connections,
+    uncounted: () => fastify.sharedLimit?.uncounted,
     spool: () => ({ bodies: fastify.forwarder.space.files, bytes: fastify.forwarder.space.bytes }),
     catalog: () => ({ models: fastify.catalog.list().length, age: fastify.catalog.freshness().age, refreshes: fastify.catalog.refreshes })
   }

@@ -136,6 +136,14 @@ export const INSTRUMENTS = {
     help: 'Requests that were answered with an error of the gateway, by its code.',
     labels: ['code']
   },
+  uncounted: {
+    name: 'gateway_rate_limit_uncounted_requests_total',
+    kind: 'counter',
+    read: true,
+    unit: 'requests',
+    help: 'Requests that RATE_LIMIT did not count, because Redis did not answer; absent without REDIS_URL.',
+    labels: []
+  },
   httpRequests: {
     name: 'gateway_http_requests_total',
     kind: 'counter',

@@ -13,6 +13,8 @@ export interface GatewayState {
   queued (): number
   /** `opened` counts since the start. */
   upstreamConnections (): { open: number, idle: number, opened: number }
+  /** Requests that the shared rate limit did not count; undefined where there is none. */
+  uncounted (): number | undefined
   /** Request bodies on disk. */
   spool (): { bodies: number, bytes: number }
   /** Age in seconds, undefined for a static list; refreshes since the start. */
@@ -125,6 +127,7 @@ export class GatewayMetrics {
       read('connectionsOpened', [connections.opened]),
       read('spooledBodies', [spool.bodies]),
       read('spooledBytes', [spool.bytes]),
+      read('uncounted', [state.uncounted()]),
       read('catalogModels', [catalog.models]),
       read('catalogAge', [catalog.age]),
       read('catalogMaxAge', [catalogMaxAge]),

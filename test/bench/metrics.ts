@@ -10,7 +10,7 @@ import { GatewayMetrics } from '../../src/telemetry/metrics.ts'
 
 const record = { route: '/v1/chat/completions', operation: 'chat/completions', method: 'POST', requestModel: 'a', responseModel: 'a', outcome: 'complete', phase: 'streaming', status: 200, streamed: true, queueWait: 0, connectTime: 2, firstByteTime: 300, streamTime: 2000, duration: 2500, bytesIn: 100, bytesOut: 2000, usage: { input: 7, output: 21, cachedInput: 2, reasoning: 3 }, pieces: 21, errorCode: undefined, upstreamRequestId: undefined } as const
 const none = { open: 0, idle: 0, opened: 0, bodies: 0, bytes: 0, models: 0, age: undefined, refreshes: { success: 0, failure: 0 } }
-const metrics = new GatewayMetrics({ state: { inFlight: () => 0, queued: () => 0, upstreamConnections: () => none, spool: () => none, catalog: () => none }, knowsModel: () => true, version: '', queueLimit: 0, catalogMaxAge: 0 })
+const metrics = new GatewayMetrics({ state: { inFlight: () => 0, queued: () => 0, upstreamConnections: () => none, spool: () => none, uncounted: () => undefined, catalog: () => none }, knowsModel: () => true, version: '', queueLimit: 0, catalogMaxAge: 0 })
 
 const labels = { gen_ai_operation_name: 'chat', gen_ai_request_model: 'a', gen_ai_response_model: 'a', http_route: '/v1/chat/completions' }
 const settings = { help: 'x', labelNames: Object.keys(labels), registers: [new Registry()] }

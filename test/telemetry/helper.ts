@@ -7,6 +7,7 @@ export const STATE: GatewayState = {
   inFlight: () => 3,
   queued: () => 2,
   upstreamConnections: () => ({ open: 5, idle: 1, opened: 9 }),
+  uncounted: () => 6,
   spool: () => ({ bodies: 1, bytes: 300_000 }),
   catalog: () => ({ models: 2, age: 12, refreshes: { success: 4, failure: 1 } })
 }

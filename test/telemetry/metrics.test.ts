@@ -33,6 +33,7 @@ t.test('one streamed chat', async t => {
     'gateway_upstream_connections{state="used"}': 4,
     'gateway_upstream_connections{state="idle"}': 1,
     gateway_upstream_connections_opened_total: 9,
+    gateway_rate_limit_uncounted_requests_total: 6,
     gateway_spooled_bodies: 1,
     gateway_spooled_bytes: 300_000,
     gateway_catalog_models: 2,
