@@ -90,6 +90,10 @@ const GOALS: Goal[] = [
   ...[20, 200].flatMap((count): Goal[] => [
     { work: `catalog, ${count} models`, text: '≥ 0.6 × the requests per CPU second of bare node:http', measure: t => t.against(`catalog-${count}`, 'perCpuSecond', 'gateway-200', 'replay-200'), limit: 0.6, atLeast: true }
   ]),
+  { work: '5,000 models', text: 'an edit ≤ 50 ms of event-loop time', measure: t => t.value('admin', 'gateway', 'loop'), limit: 50, digits: 1 },
+  { work: '', text: '/healthz meanwhile ≤ 100 ms', measure: t => t.value('admin', 'gateway', 'health'), limit: 100, digits: 1 },
+  { work: '', text: 'the edits: memory + ≤ 60 MB', measure: t => t.value('admin', 'gateway', 'growth'), limit: 60, digits: 0 },
+  { work: '', text: 'a keystroke in the search, painted: p95 ≤ 100 ms', measure: t => t.value('admin', 'gateway', 'keyP95'), limit: 100, digits: 0 },
   { work: 'start', text: 'first answer ≤ 1.5 × Fastify with the same plugins', measure: t => t.against('start', 'firstAnswer', 'gateway', 'plugins'), limit: 1.5 }
 ]
 

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { adminTable } from './admin.ts'
 import { bare, direct, gateway, haproxy, keyedGateway, nginx, portkey, startGateway, stock, unmeasuredGateway, type Candidate, type Running } from './candidates.ts'
 import { addDelays, cpuDuring, delayFigures, headOf, interleave, requestFigures, withUpstream, type Ask, type Column, type Extent, type Options, type Row, type Sample, type Starts, type Table, type Work } from './measure.ts'
 import { freePort } from '../free-port.ts'
@@ -413,8 +414,10 @@ const scanners: Work = {
   }
 }
 
+const admin: Work = { name: 'admin', run: async options => [await adminTable(options)] }
+
 /** All works, in the order of the report. */
-export const WORKS: readonly Work[] = [chat, model, sse, streams, uploads, catalog, startup, processes, scanners, telemetry, profile]
+export const WORKS: readonly Work[] = [chat, model, sse, streams, uploads, catalog, admin, startup, processes, scanners, telemetry, profile]
 
 /** Works that a brief run leaves out. */
 export const NOT_BRIEF: readonly Work[] = [model, startup]
