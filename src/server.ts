@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import manifest from '../package.json' with { type: 'json' }
 import { buildApp } from './app.ts'
-import { ConfigError, EX_CONFIG, loadConfig, UnavailableError } from './config.ts'
+import { ConfigError, EX_CONFIG, loadConfig, UnavailableError, type Config } from './config.ts'
 import { readSecretFiles } from './config/secrets.ts'
 import { settingWarnings } from './config/warnings.ts'
 
@@ -44,7 +44,7 @@ export async function serve (environment: NodeJS.ProcessEnv): Promise<string> {
   process.on('SIGHUP', () => app.reload.run())
   let stopping: Promise<void> | undefined
   for (const signal of ['SIGTERM', 'SIGINT']) {
-    process.on(signal, () => { stopping ??= stop(app, config.SHUTDOWN_GRACE * 1000) })
+    process.on(signal, () => { stopping ??= stop(app, config) })
   }
   try {
     return await app.listen({ host: config.HOST, port: config.PORT, backlog: BACKLOG, ...(config.REUSE_PORT && { reusePort: true }) })
@@ -53,13 +53,13 @@ export async function serve (environment: NodeJS.ProcessEnv): Promise<string> {
   }
 }
 
-/** @param grace milliseconds */
-async function stop (app: FastifyInstance, grace: number): Promise<void> {
+async function stop (app: FastifyInstance, { SHUTDOWN_GRACE, REUSE_PORT }: Config): Promise<void> {
   const startedAt = Date.now()
-  const deadline = startedAt + grace
+  const deadline = startedAt + SHUTDOWN_GRACE * 1000
   app.drain.draining = true
   const isQuiet = () => Date.now() - Math.max(startedAt, app.drain.refusedAt) >= QUIET || Date.now() - startedAt >= LONGEST_NOTICE
-  await until(() => app.drain.active === 0 && isQuiet(), deadline)
+  // The kernel gives a shared port's new connections to any process that listens on it.
+  if (!REUSE_PORT) await until(() => app.drain.active === 0 && isQuiet(), deadline)
   let isClosed = false
   app.server.close(() => { isClosed = true })
   // A connection that was accepted just before has its first request on the way.
