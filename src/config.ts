@@ -2,6 +2,7 @@ import { Type, type Static, type TSchema } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import { namedKey } from './http/keys.ts'
 import { compileTrust } from './http/trust.ts'
+import { forwardProxyProblems } from './proxy/forward-proxy.ts'
 
 /** Exit code of a process that refuses its configuration (sysexits.h EX_CONFIG). */
 export const EX_CONFIG = 78
@@ -136,6 +137,7 @@ export function loadConfig (environment: Environment): Config {
   if (!invalid.has('API_KEYS') && !invalid.has('ADMIN_API_KEY') && haveAKeyInCommon(settings as Config)) {
     problems.push('ADMIN_API_KEY must not be one of API_KEYS')
   }
+  problems.push(...forwardProxyProblems(environment))
   if (problems.length > 0) throw new ConfigError(problems)
   const config = settings as Static<typeof ConfigSchema>
   if (config.PUBLIC_URL !== undefined) config.PUBLIC_URL = URL.parse(config.PUBLIC_URL)!.href.replace(/\/+$/, '')

@@ -7,7 +7,7 @@ import { connect, type AddressInfo, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import { makeCertificates } from '../faults/certificates.ts'
 import { eventually, post as rawPost, rawClient, type Teardown } from '../helper.ts'
-import { spawnGateway } from '../spawn.ts'
+import { spawnGateway, spawnScript } from '../spawn.ts'
 import { post, startService } from './helper.ts'
 
 /** A forward proxy that notes what it is asked for: CONNECT, and plain requests in absolute form. */
@@ -67,4 +67,12 @@ t.test('HTTPS through the proxy is verified, and a client that leaves ends the t
   await eventually(() => proxy.tunnels.size === 0)
   const unverified = await spawnGateway(t, { INFERENCE_SERVICE_URL: `https://127.0.0.1:${port}`, HTTPS_PROXY: proxy.url })
   t.equal((await fetch(`http://127.0.0.1:${unverified.port}/v1/chat/completions`, post('{}'))).status, 502)
+})
+
+t.test('a proxy that is not a URL: one clear line, exit code 78', async t => {
+  for (const proxy of ['127.0.0.1:3128', 'proxy.example:3128', '::nonsense']) {
+    const { ended, output } = spawnScript(t, 'src/server.ts', { HTTP_PROXY: proxy, CATALOG_SOURCE: 'inference', LOG_LEVEL: 'silent' })
+    t.equal(await ended, 78)
+    t.equal(output().trim(), 'The configuration is not usable:\n  HTTP_PROXY must be a URL such as http://proxy.example:3128')
+  }
 })
