@@ -18,8 +18,10 @@ t.test('is what the Compose schema asks for', t => {
   // The schema names a later draft, and its parts in the way of draft 4. What it uses is in draft 7, which Ajv knows.
   const { $schema: _draft, ...schema } = JSON.parse(JSON.stringify(composeSchema), (key, value) => key === 'id' && typeof value === 'string' ? undefined : value)
   const validate = new Ajv({ strict: false, logger: false, validateFormats: false }).compile(schema)
-  // The project's name is younger than the package.
-  const { name, ...file } = compose
+  // The project's name, and files that need not exist, are younger than the package.
+  const { name, ...file } = structuredClone(compose)
+  t.strictSame(file.services.gateway.env_file, [{ path: '.env', required: false }])
+  file.services.gateway.env_file = ['.env']
   t.match(name, /^[a-z-]+$/)
   t.ok(validate(file), JSON.stringify(validate.errors))
   t.notOk(validate({ ...file, services: { gateway: { imagee: 'x' } } }), 'the schema refuses what it does not know')

@@ -3,10 +3,12 @@
 // ends the model's work; refusals are the gateway's own; a client cannot write
 // its own address; and a path arrives as it was sent.
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { request, type RequestOptions } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
+import { loadConfig } from '../../src/config.ts'
 import { freePort } from '../free-port.ts'
 import { startGateway } from '../helper.ts'
 import { proxyMissing, startProxy, type ProxyName, type ReverseProxy } from './proxies.ts'
@@ -114,8 +116,8 @@ const PUBLIC_URL = 'https://studio.example/gateway'
 /** How each proxy's example serves below a path: the docs' own second example, or the change that their text names. */
 const BELOW_A_PATH: Record<ProxyName, { place?: number, edit?: (text: string) => string }> = {
   nginx: { place: 1 },
-  haproxy: { edit: text => text.replace(/^backend .*$/m, '$&\n    http-request set-path %[path,regsub(^/gateway/,/)]') },
-  caddy: { edit: text => text.replace(/\treverse_proxy[^]*\t\}\n(?=\})/, block => `\thandle_path /gateway/* {\n${block}\t}\n`) }
+  haproxy: { edit: text => text.replace(/^backend .*$/m, '$&\n    http-request set-path %[path,regsub(^/gateway/,/)]').replace(/^ +default_backend/m, '    http-request redirect location /gateway/ if { path /gateway }\n$&') },
+  caddy: { edit: text => text.replace(/\treverse_proxy[^]*\t\}\n(?=\})/, block => `\tredir /gateway /gateway/\n\thandle_path /gateway/* {\n${block}\t}\n`) }
 }
 
 for (const name of Object.keys(BELOW_A_PATH) as ProxyName[]) {
@@ -129,14 +131,26 @@ for (const name of Object.keys(BELOW_A_PATH) as ProxyName[]) {
     t.equal(document.servers[0].url, PUBLIC_URL, 'the OpenAPI document names the public address')
     const home = await ask(proxy, '/gateway/', { headers: { accept: 'text/html' } })
     t.equal(home.statusCode, 302)
-    const docs = new URL('docs', `${PUBLIC_URL}/`)
     t.match(new URL(home.headers.location!, `${PUBLIC_URL}/`).pathname, /^\/gateway\/(studio|docs)\/?$/, 'a browser is sent to a page below the path')
-    const page = await text(await ask(proxy, docs.pathname))
-    const files = [...page.matchAll(/(?:src|href)="([^"#]+)"/g)].map(([, target]) => new URL(target!, docs))
-    t.ok(files.length > 2)
-    for (const { pathname } of files) t.equal((await ask(proxy, pathname)).resume().statusCode, 200, pathname)
+    const bare = (await ask(proxy, '/gateway')).resume()
+    t.match([bare.statusCode, new URL(bare.headers.location!, PUBLIC_URL).pathname], [/30[128]/, '/gateway/'], 'without the last slash')
+    for (const name of ['docs', 'studio', 'admin']) {
+      const address = new URL(name, `${PUBLIC_URL}/`)
+      const page = await text(await ask(proxy, address.pathname, { headers: { accept: 'text/html' } }))
+      const files = [...page.matchAll(/(?:src|href)="([^"#]+)"/g)].map(([, target]) => new URL(target!, address)).filter(({ protocol }) => protocol.startsWith('http'))
+      t.ok(files.length > 2, name)
+      for (const { pathname } of files) t.equal((await ask(proxy, pathname, { headers: { accept: 'text/html' } })).resume().statusCode, 200, pathname)
+    }
   })
 }
+
+t.test('the examples wait longer than the gateway itself', async t => {
+  const docs = readFileSync(new URL('../../docs/deployment.md', import.meta.url), 'utf8')
+  const { QUEUE_TIMEOUT, UPSTREAM_FIRST_BYTE_TIMEOUT } = loadConfig({})
+  const limits = [...docs.matchAll(/(?:proxy_read_timeout|proxy-read-timeout:|timeout client|timeout server|response_header_timeout) "?(\d+)/g)].map(([line, seconds]) => [line, Number(seconds)] as const)
+  t.equal(limits.length, 6)
+  for (const [line, seconds] of limits) t.ok(seconds > QUEUE_TIMEOUT + UPSTREAM_FIRST_BYTE_TIMEOUT, line)
+})
 
 t.test('HAProxy sends a request elsewhere where a gateway is gone', { skip: proxyMissing('haproxy') }, async t => {
   const gateway = await startGateway(t, {})
