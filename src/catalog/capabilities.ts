@@ -21,7 +21,7 @@ const MODALITIES = {
 } as const
 
 /** Paths at which servers state abilities: a list of words, or an object of booleans or `{supported}`. */
-const PLACES: ReadonlyArray<readonly string[]> = [
+const ABILITY_PATHS: ReadonlyArray<readonly string[]> = [
   ['capabilities'], // Mistral, LM Studio, Ollama, llama.cpp, Infinity, Anthropic
   ['capabilities', 'supports'], // GitHub Copilot
   ['model_ability'], // Xinference
@@ -85,8 +85,8 @@ export function readStatements (item: Item): Statements & { capabilities: Capabi
 /** Every ability that the server states, true or false. */
 function flagsOf (item: Item): Map<string, boolean> {
   const flags = new Map<string, boolean>()
-  for (const place of PLACES) {
-    const value = valueAt(item, place)
+  for (const path of ABILITY_PATHS) {
+    const value = valueAt(item, path)
     if (Array.isArray(value)) for (const word of wordsOf(value.slice(0, MOST_WORDS))) flags.set(word, true)
     else if (typeof value === 'object' && value !== null) addFlags(flags, value as Item)
   }
@@ -118,9 +118,9 @@ function flaggedInput (item: Item, flags: ReadonlyMap<string, boolean>): string[
   return known.length === 0 ? undefined : ['text', ...new Set(known.filter(([word]) => flags.get(word)).map(([, modality]) => modality))]
 }
 
-function modalitiesAt (item: Item, places: ReadonlyArray<readonly string[]>): string[] | undefined {
-  for (const place of places) {
-    const value = valueAt(item, place)
+function modalitiesAt (item: Item, paths: ReadonlyArray<readonly string[]>): string[] | undefined {
+  for (const path of paths) {
+    const value = valueAt(item, path)
     if (!Array.isArray(value)) continue
     const modalities = sound(value)
     if (modalities !== undefined) return modalities

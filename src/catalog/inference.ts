@@ -12,7 +12,7 @@ const DEADLINE_MS = 30_000
 // Below the 5 s after which uvicorn closes an idle connection, which would race with a request.
 const KEEP_ALIVE_MS = 4000
 /** Paths of a list below the service's URL. */
-const PLACES = ['/models', '/v1/models'] as const
+const PATHS = ['/models', '/v1/models'] as const
 
 type InferenceConfig = Pick<Config, 'INFERENCE_SERVICE_URL' | 'INFERENCE_API_KEY' | 'UPSTREAM_CONNECT_TIMEOUT' | 'UPSTREAM_FIRST_BYTE_TIMEOUT' | 'UPSTREAM_IDLE_TIMEOUT'>
 
@@ -34,7 +34,7 @@ export class InferenceModels {
   readonly #dispatcher: Dispatcher
   readonly #ownDispatcher: Dispatcher | undefined
   readonly #deadline: number
-  #places: readonly string[] = PLACES
+  #paths: readonly string[] = PATHS
 
   constructor (config: InferenceConfig, { ca, deadline = DEADLINE_MS, dispatcher }: InferenceOptions = {}) {
     this.#base = config.INFERENCE_SERVICE_URL.replace(/\/+$/, '')
@@ -55,16 +55,16 @@ export class InferenceModels {
    */
   async load (signal: AbortSignal): Promise<ReportedList> {
     const reasons: string[] = []
-    for (const place of this.#places) {
+    for (const path of this.#paths) {
       try {
-        const list = await this.#loadFrom(place, signal)
-        this.#places = [place, ...PLACES.filter(other => other !== place)]
+        const list = await this.#loadFrom(path, signal)
+        this.#paths = [path, ...PATHS.filter(other => other !== path)]
         return list
       } catch (error) {
         if (signal.aborted) throw error
         // No connection: the other path has the same host.
         if (!(error instanceof NoList)) throw new Error(`The inference service ${plainReason(error)}.`, { cause: error })
-        reasons.push(`${place} ${error.message}`)
+        reasons.push(`${path} ${error.message}`)
       }
     }
     throw new Error(`The inference service has no list of models: ${reasons.join('; ')}.`)
@@ -75,10 +75,10 @@ export class InferenceModels {
     await this.#ownDispatcher?.destroy()
   }
 
-  async #loadFrom (place: string, signal: AbortSignal): Promise<ReportedList> {
+  async #loadFrom (path: string, signal: AbortSignal): Promise<ReportedList> {
     const limited = AbortSignal.any([signal, AbortSignal.timeout(this.#deadline)])
     try {
-      return await readList(await this.#get(this.#base + place, limited), limited)
+      return await readList(await this.#get(this.#base + path, limited), limited)
     } catch (error) {
       throw error instanceof NoList || isUnreachable(error) ? error : new NoList(plainReason(error), { cause: error })
     }

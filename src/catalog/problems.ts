@@ -35,11 +35,11 @@ function * findings (schema: TSchema, value: unknown): Generator<Problem> {
   compiled.set(schema, check)
   // The compiled check is about twenty times faster than collecting errors, so it comes first.
   if (check.Check(value)) return
-  const places = new Set<string>()
+  const reported = new Set<string>()
   for (const error of check.Errors(value)) {
     // A missing property is also reported with a wrong type; one report is enough.
-    if (places.has(error.path)) continue
-    places.add(error.path)
+    if (reported.has(error.path)) continue
+    reported.add(error.path)
     yield { pointer: error.path, reason: reasonOf(error) }
   }
 }

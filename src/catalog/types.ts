@@ -77,7 +77,7 @@ export function kindByName (id: string): Kind | undefined {
 type Item = Readonly<Record<string, unknown>>
 
 /** Paths at which servers state the kind as a word or a list of words. The first known word counts. */
-const WORD_PLACES: ReadonlyArray<readonly string[]> = [
+const KIND_PATHS: ReadonlyArray<readonly string[]> = [
   ['type'], // Together, LM Studio, Vercel
   ['task'], // Speaches, DeepInfra, GitHub Models
   ['mode'], // LiteLLM
@@ -125,8 +125,8 @@ export interface Statements {
 
 /** The kind of a model as its server states it; undefined if it does not, or with unknown words. */
 export function statedKind (item: Item, { has, input, output }: Statements): Kind | undefined {
-  for (const place of WORD_PLACES) {
-    const kind = oneOf(wordsOf(valueAt(item, place)))
+  for (const path of KIND_PATHS) {
+    const kind = oneOf(wordsOf(valueAt(item, path)))
     if (kind !== undefined) return kind
   }
   return kindByModalities(input, output) ?? oneOf(has) ?? (item['supports_chat'] === true ? 'chat' : undefined)

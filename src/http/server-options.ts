@@ -34,7 +34,7 @@ export function serverOptions ({ CLIENT_HEADERS_TIMEOUT: headers, CLIENT_BODY_TI
     rewriteUrl: (request: IncomingMessage) => {
       const absolute = absoluteForm(request.url!)
       if (absolute === undefined) return withoutDoubledSlashes(request.url!)
-      // RFC 9112 section 3.2.2: the host of the target takes the place of the Host header.
+      // RFC 9112 section 3.2.2: the host of the target replaces the Host header.
       request.headers.host = absolute.host
       return withoutDoubledSlashes(absolute.path)
     }

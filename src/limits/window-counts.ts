@@ -2,7 +2,7 @@ interface Slot {
   name: string
   count: number
   /** Its index among the slots of the same count. */
-  place: number
+  index: number
   /** When the slot's window began, milliseconds. */
   readonly since: number
 }
@@ -67,7 +67,7 @@ export class WindowCounts {
   }
 
   #newSlot (name: string, now: number): Slot {
-    const slot = { name, count: 0, place: 0, since: now }
+    const slot = { name, count: 0, index: 0, since: now }
     this.#byAge.push(slot)
     this.#joinCount(slot)
     this.#lowest = 1
@@ -92,7 +92,7 @@ export class WindowCounts {
 
   #joinCount (slot: Slot): void {
     const same = this.#byCount.get(slot.count)
-    slot.place = same?.length ?? 0
+    slot.index = same?.length ?? 0
     if (same === undefined) this.#byCount.set(slot.count, [slot])
     else same.push(slot)
   }
@@ -101,8 +101,8 @@ export class WindowCounts {
     const same = this.#byCount.get(slot.count)!
     const last = same.pop()!
     if (last !== slot) {
-      same[slot.place] = last
-      last.place = slot.place
+      same[slot.index] = last
+      last.index = slot.index
     }
     if (same.length === 0) this.#byCount.delete(slot.count)
   }

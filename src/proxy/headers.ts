@@ -37,7 +37,7 @@ export interface Peer {
 
 /** How credentials go upstream. */
 export interface Credentials {
-  /** `INFERENCE_API_KEY`: takes the place of every credential of the client. */
+  /** `INFERENCE_API_KEY`: replaces every credential of the client. */
   readonly key: string | undefined
   /** The gateway checks keys itself: the client's are meant for it and do not go upstream. */
   readonly stripClientKeys: boolean
@@ -104,7 +104,7 @@ function quoted (value: string): string {
 /** What the headers of an answer depend on, besides the upstream's. */
 export interface ClientHeaderOptions {
   readonly status: number
-  /** The gateway's own headers for this answer (CORS, request id, …). They take the place of the upstream's. */
+  /** The gateway's own headers for this answer (CORS, request id, …). They replace the upstream's. */
   readonly own: Readonly<Record<string, unknown>>
   /** An address that the upstream names → the address that the client sees. */
   readonly rewriteLocation: (location: string) => string
