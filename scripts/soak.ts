@@ -15,6 +15,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import manifest from '../package.json' with { type: 'json' }
 import { seededRandom } from '../test/random.ts'
 
 const { values } = parseArgs({ options: { seconds: { type: 'string', default: '600' }, seed: { type: 'string', default: String(Date.now() % 1_000_000) } } })
@@ -155,8 +156,11 @@ async function request (port: number, { bytes, leaveAfter, leave, stallFor }: Pl
 
 // ---- the gateway
 
+/** Node's arguments of `npm start`, and the source that it runs: what stands behind its `exec node`. */
+const START = manifest.scripts.start.split('exec node ')[1]!.split(' ')
+
 async function startGateway (serviceUrl: string): Promise<{ child: ChildProcess, port: number }> {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', 'src/server.ts'], {
+  const child = spawn(process.execPath, START, {
     env: { PATH: process.env.PATH ?? '', PORT: '0', LOG_LEVEL: 'info', INFERENCE_SERVICE_URL: serviceUrl, UPSTREAM_FIRST_BYTE_TIMEOUT: String(FIRST_BYTE), MAX_CONCURRENT_REQUESTS: '16' },
     stdio: ['ignore', 'pipe', 'inherit']
   })
