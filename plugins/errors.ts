@@ -77,7 +77,7 @@ export function errorOptions () {
         socket.destroy()
         return
       }
-      this.log.info({ remoteAddress: socket.remoteAddress, status: known.statusCode, error: known.code }, 'malformed request')
+      this.log.info({ client: socket.remoteAddress, status: known.statusCode, error: known.code }, 'malformed request')
       this.metrics.onRefused(known.code)
       answerOnSocket(known, socket)
     } as never,

@@ -29,13 +29,14 @@ export async function modelsRoutes (scope: FastifyInstance, { keyed }: ModelsOpt
   const cacheControl = keyed ? 'private, no-cache' : 'no-cache'
   await app.register(caching, { privacy: cacheControl })
 
-  function send (request: FastifyRequest, reply: FastifyReply, { body, tag }: Rendering): void {
+  function send (request: FastifyRequest, reply: FastifyReply, rendering: Rendering): void {
     app.catalog.touch()
+    const { tag } = rendering
     reply.headers({ etag: tag, ...freshnessHeaders(app.catalog) })
     if (matchesWeakly(request.headers['if-none-match'], tag)) {
       // The plugin takes a 304 for an error, and would forbid the copy that the 304 confirms (RFC 9110 section 15.4.5).
       reply.code(304).header('cache-control', cacheControl).send()
-    } else reply.type('application/json; charset=utf-8').send(body)
+    } else reply.type('application/json; charset=utf-8').send(rendering.body)
   }
 
   let renderings: Renderings

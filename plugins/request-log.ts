@@ -1,5 +1,6 @@
 import { LogController, type FastifyReply, type FastifyRequest } from 'fastify'
 import pino from 'pino'
+import { withoutPort } from '../src/http/address.ts'
 import type { ObservedExchange } from '../src/telemetry/observation.ts'
 import { traceIdOf, type RequestSpan } from '../src/telemetry/traces.ts'
 
@@ -79,7 +80,8 @@ function whoAndWhat (request: FastifyRequest) {
   return {
     method: request.method,
     path: request.routeOptions.url ?? request.url.split('?', 1)[0],
-    client: request.ip,
+    // There is none where the connection is gone already.
+    client: request.ip && withoutPort(request.ip),
     key: request.keyName
   }
 }

@@ -1,9 +1,14 @@
 import type { FastifyInstance } from 'fastify'
 import manifest from '../package.json' with { type: 'json' }
-import { buildApp } from './app.ts'
-import { ConfigError, EX_CONFIG, loadConfig, UnavailableError, type Config } from './config.ts'
-import { readSecretFiles } from './config/secrets.ts'
-import { settingWarnings } from './config/warnings.ts'
+import type { Config } from './config.ts'
+
+// Without a listener SIGHUP ends the process. The modules take most of the time to
+// start, and static imports would be loaded before the listener is there.
+if (import.meta.main) process.on('SIGHUP', () => {})
+const { buildApp } = await import('./app.ts')
+const { ConfigError, EX_CONFIG, loadConfig, UnavailableError } = await import('./config.ts')
+const { readSecretFiles } = await import('./config/secrets.ts')
+const { settingWarnings } = await import('./config/warnings.ts')
 
 /** How often an ending process looks whether its last answer has gone out, milliseconds. */
 const DRAIN_POLL = 20
@@ -96,8 +101,4 @@ function exit (code: number, lines: string[]): never {
   process.exit(code)
 }
 
-if (import.meta.main) {
-  // From the first moment on: without a listener SIGHUP ends the process.
-  process.on('SIGHUP', () => {})
-  await serve(process.env)
-}
+if (import.meta.main) await serve(process.env)

@@ -77,6 +77,28 @@ for (const { engine, skip, freshUrl } of ENGINES) {
       t.match(await call('DELETE', path), { status: 409, json: { error: { message: /cannot be removed\. Hide it with/ } } })
     })
 
+    t.test('a field that nobody set is of the static list only where that has its value', async t => {
+      const { call } = await start(t)
+      const sourcesOf = async (id: string) => {
+        const [one, all] = [await call('GET', `/admin/models/${encodeURIComponent(id)}`), await call('GET', '/admin/models')]
+        t.same(all.json.data.find((model: { id: string }) => model.id === id), one.json, 'the same in the list')
+        return one.json.sources
+      }
+      const theirs = { description: 'service', type: 'default', contextLength: 'service', isActive: 'default' }
+      const patched = { name: 'curated', ...theirs }
+      t.same((await call('PATCH', path, { name: 'S' })).json.sources, patched)
+      t.same(await sourcesOf('only/theirs'), patched)
+      t.same((await call('PATCH', path, { name: null })).json.sources, { name: 'service', ...theirs })
+
+      const made = { name: 'curated', description: 'default', type: 'curated', contextLength: 'default', isActive: 'default' }
+      t.same((await call('POST', '/admin/models', { id: 'new', name: 'New', type: 'chat' })).json.sources, made)
+      t.same(await sourcesOf('new'), made)
+
+      const fromFile = { name: 'static', description: 'static', type: 'static', isActive: 'static' }
+      t.match(await sourcesOf('unlisted'), fromFile)
+      t.match((await call('PATCH', '/admin/models/unlisted', { description: 'Ours' })).json.sources, { ...fromFile, description: 'curated' })
+    })
+
     t.test('capabilities: set, merged, emptied, never in the bare list', async t => {
       const { call } = await start(t)
       const patch = async (capabilities: unknown) => (await call('PATCH', path, { capabilities })).json.capabilities

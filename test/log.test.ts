@@ -2,7 +2,7 @@
 // read yet is not lost.
 import t from 'tap'
 import { startFakeInference } from './fake-inference.ts'
-import { eventually } from './helper.ts'
+import { eventually, rawClient } from './helper.ts'
 import { spawnGateway, type GatewayProcess } from './spawn.ts'
 
 const lines = (gateway: GatewayProcess) => gateway.out().split('\n').filter(line => line.endsWith('}')).map(line => JSON.parse(line) as Record<string, unknown>)
@@ -43,4 +43,24 @@ t.test('each line tells the client, the key and what it was about; never a promp
   t.match(edit, { status: 200, key: 'alice', model: 'sdxl', method: 'PATCH' })
   t.match(lines(gateway).find(({ msg }) => msg === 'model gateway'), { version: String, catalog: 'database', upstream: upstream.url })
   t.notMatch(gateway.output(), /secret|a-key-of|key-of-alice|wrong-key/)
+})
+
+t.test('every line names the client in the same field, by its address alone', async t => {
+  const gateway = await spawnGateway(t, { TRUST_PROXY: 'true' })
+  const requests = [
+    'GET /v1/models HTTP/1.1\r\nhost: localhost\r\nx-forwarded-for: 1.2.3.4:5678\r\nconnection: close\r\n\r\n',
+    'GET /v1/models HTTP/1.1\r\nhost: localhost\r\nx-forwarded-for: [2001:db8::1]:5678\r\nconnection: close\r\n\r\n',
+    'POST /v1/models HTTP/1.1\r\nhost: localhost\r\nexpect: magic\r\nconnection: close\r\ncontent-length: 0\r\n\r\n',
+    'no HTTP\r\n\r\n'
+  ]
+  for (const request of requests) await (await rawClient(gateway.port, request)).closed
+  const answers = () => lines(gateway).filter(({ status }) => status !== undefined)
+  await eventually(() => answers().length === requests.length, 5000, gateway.output)
+  t.same(answers().map(({ msg, client }) => [msg, client]), [
+    ['answered', '1.2.3.4'],
+    ['answered', '2001:db8::1'],
+    ['refused', '127.0.0.1'],
+    ['malformed request', '127.0.0.1']
+  ])
+  t.notMatch(gateway.out(), /remoteAddress/)
 })

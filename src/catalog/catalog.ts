@@ -134,6 +134,11 @@ export class Catalog {
     return sourcedModels({ reported: reported && ofId(reported), database: database && ofId(database), fixed: ofId(fixed) })[0]
   }
 
+  /** The static list, which fills the gaps of the others. */
+  fixed (): readonly CuratedModel[] {
+    return this.#inputs.fixed
+  }
+
   /** Starts a refresh of each copy that is too old, without waiting. */
   touch (now = Date.now()): void {
     this.#curated?.touch(now)

@@ -1,10 +1,14 @@
 import { isDeepStrictEqual } from 'node:util'
-import { CURATED_FIELDS, curatedFields, DEFAULT_CONTEXT_LENGTH, MODEL_TYPES, publicModel, type CuratedModel, type Model, type ModelType } from './models.ts'
+import { CURATED_FIELDS, curatedFields, DEFAULT_CONTEXT_LENGTH, MODEL_TYPES, publicModel, type CuratedField, type CuratedModel, type Model, type ModelType } from './models.ts'
 import type { ReportedModel } from './reported.ts'
 import type { Steps } from './slices.ts'
 import { kindByName, type Kind } from './types.ts'
 
-/** Where a field of a model comes from: an admin, the inference service, the static list, or a rule of the gateway. */
+/**
+ * Where a field of a model comes from: an admin, the inference service, the static
+ * list, or a rule of the gateway. A row of the database has values also for fields
+ * that nobody set; they count as `static` where the static list has them.
+ */
 export type FieldSource = 'curated' | 'service' | 'static' | 'default'
 
 /** A model with the source of each field. */
@@ -127,12 +131,18 @@ function shownModel (model: CuratedModel, before: ReadonlyMap<string, Model>): M
   return shown
 }
 
+/** The source of a value of the database that no admin set. */
+export function unsetSource (field: CuratedField, value: unknown, fixed: CuratedModel | undefined): FieldSource {
+  return isDeepStrictEqual(value, fixed?.[field]) ? 'static' : 'default'
+}
+
 /** Every model of the source and every curated one, with the source of each field. */
 export function sourcedModels ({ reported, database, fixed }: Inputs): SourcedModel[] {
   const [curatedById, fixedById] = [byId(database ?? []), byId(fixed)]
   const sourced = (id: string, layers: Array<[FieldSource, Layer]>, listed: boolean): SourcedModel[] => {
     const { model, sources } = join(id, layers)
     if (!isCatalogModel(model)) return []
+    for (const field of CURATED_FIELDS) if (sources[field] === 'static') sources[field] = unsetSource(field, model[field], fixedById.get(id))
     if (model.type === 'chat' && model.contextLength === undefined) {
       model.contextLength = DEFAULT_CONTEXT_LENGTH
       sources.contextLength = 'default'

@@ -5,8 +5,8 @@ import { inSlices, type Steps } from './slices.ts'
 
 /** The bytes of an answer and their ETag. */
 export interface Rendering {
-  body: Buffer
-  tag: string
+  readonly body: Buffer
+  readonly tag: string
 }
 
 /** The serialisers of one shape. */
@@ -27,29 +27,36 @@ export interface Renderings {
   openaiDetail: (id: string) => Rendering | undefined
 }
 
-/** A piece of JSON: a text, or its position in an earlier rendering. */
-type Piece = string | { body: Buffer, start: number, end: number }
+/** Neighbours in a list, serialised, each with a comma before it. */
+interface Block {
+  models: readonly Model[]
+  bytes: Buffer
+}
 
-/** Models that are processed between two points where the work may pause. */
+/** The blocks of one list by their first model. */
+type Blocks = ReadonlyMap<Model | undefined, Block>
+
+/** Models of a block: as a rule, and the least and most where the next one can be used again. */
+const BLOCK = { usual: 64, least: 16, most: 128 }
+/** Models that are serialised between two points where the work may pause. */
 const AT_A_TIME = 20
-/** Bytes that are hashed between two such points. */
-const HASHED_AT_A_TIME = 256 * 1024
-const COMMA = 0x2c
 
 /**
- * Serialises the lists. An unchanged model keeps its object in the catalog, and its
- * bytes are copied from the earlier rendering.
+ * Serialises the lists in blocks. An unchanged model keeps its object in the
+ * catalog, so that a block of unchanged models is used again: with thousands of
+ * models, an edit makes a few kilobytes and not megabytes, which the garbage
+ * collector would leave for long.
  */
 export class Renderer {
   readonly #serialize: Serializers
-  readonly #items = new WeakMap<Model, Piece>()
-  readonly #openai = new WeakMap<Model, Piece>()
+  #items: Blocks = new Map()
+  #openai: Blocks = new Map()
 
   constructor (serialize: Serializers) {
     this.#serialize = serialize
   }
 
-  /** The answers for these models, made in slices. The answer for one model is serialised when it is first requested. */
+  /** The answers for these models, which are in the order of their types, made in slices. The answer for one model is serialised when it is first requested. */
   async render (models: readonly Model[]): Promise<Renderings> {
     return await inSlices(this.#render(models))
   }
@@ -57,69 +64,83 @@ export class Renderer {
   * #render (models: readonly Model[]): Steps<Renderings> {
     // Item by item, because fast-json-stringify validates each item of a union to find its schema.
     const item = (model: Model) => this.#serialize.item[model.type](listItem(model))
-    const all = yield * rendering(models, this.#items, item, '[', ']')
+    const openai = (model: Model) => this.#serialize.openaiDetail(openaiModel(model))
+    const items: Block[] = []
+    const openaiItems: Block[] = []
     const byType: Partial<Renderings['byType']> = {}
     for (const type of MODEL_TYPES) {
       const ofType = models.filter(model => model.type === type)
-      byType[type] = ofType.length === models.length ? all : yield * rendering(ofType, this.#items, item, '[', ']')
+      const blocks = yield * blocksOf(ofType, this.#items, item)
+      byType[type] = yield * rendering('[', blocks, ']')
+      items.push(...blocks)
+      openaiItems.push(...yield * blocksOf(ofType, this.#openai, openai))
     }
-    const openai = (model: Model) => this.#serialize.openaiDetail(openaiModel(model))
+    this.#items = byFirst(items)
+    this.#openai = byFirst(openaiItems)
     const byId = new Map(models.map(model => [model.id, model]))
     return {
-      all,
+      all: yield * rendering('[', items, ']'),
       byType: byType as Renderings['byType'],
-      openai: yield * rendering(models, this.#openai, openai, '{"object":"list","data":[', ']}'),
+      openai: yield * rendering('{"object":"list","data":[', openaiItems, ']}'),
       detail: memo(byId, this.#serialize.detail),
       openaiDetail: memo(byId, openai)
     }
   }
 }
 
-/** A list of models as bytes, with its tag. `known` has the piece of each model, and afterwards its position here. */
-function * rendering (models: readonly Model[], known: WeakMap<Model, Piece>, serialize: (model: Model) => string, opening: string, closing: string): Steps<Rendering> {
-  let size = opening.length + Math.max(0, models.length - 1) + closing.length
-  const pieces: Piece[] = []
-  for (const [index, model] of models.entries()) {
-    if (index % AT_A_TIME === 0) yield
-    const piece = known.get(model) ?? serialize(model)
-    size += typeof piece === 'string' ? Buffer.byteLength(piece) : piece.end - piece.start
-    pieces.push(piece)
-  }
-  const body = Buffer.allocUnsafeSlow(size)
-  let at = body.write(opening)
-  // Pieces that were adjacent before are copied together, with the commas between them.
-  let run: { from: Exclude<Piece, string>, end: number, at: number } | undefined
-  const copyRun = () => {
-    run?.from.body.copy(body, run.at, run.from.start, run.end)
-    run = undefined
-  }
-  for (const [index, model] of models.entries()) {
-    if (index % AT_A_TIME === 0) yield
-    if (index > 0) body[at++] = COMMA
-    const piece = pieces[index] as Piece
-    const start = at
-    if (typeof piece === 'string') {
-      copyRun()
-      at += body.write(piece, at)
-    } else {
-      if (run?.from.body === piece.body && run.end + 1 === piece.start) {
-        run.end = piece.end
-      } else {
-        copyRun()
-        run = { from: piece, end: piece.end, at }
-      }
-      at += piece.end - piece.start
+function byFirst (blocks: readonly Block[]): Blocks {
+  return new Map(blocks.map(block => [block.models[0], block]))
+}
+
+/** The blocks of a list, as far as possible the known ones. */
+function * blocksOf (models: readonly Model[], known: Blocks, serialize: (model: Model) => string): Steps<Block[]> {
+  const blocks: Block[] = []
+  for (let at = 0; at < models.length;) {
+    yield
+    let block = known.get(models[at])
+    if (block?.models.every((model, index) => model === models[at + index]) !== true) {
+      const some = models.slice(at, blockEnd(models, at, known))
+      block = { models: some, bytes: yield * serialized(some, serialize) }
     }
-    known.set(model, { body, start, end: at })
+    blocks.push(block)
+    at += block.models.length
   }
-  copyRun()
-  body.write(closing, at)
+  return blocks
+}
+
+/** The end of the new block that begins at `at`: before the next known block, if there is one near. */
+function blockEnd (models: readonly Model[], at: number, known: Blocks): number {
+  for (let end = at + BLOCK.least; end <= at + BLOCK.most; end++) {
+    if (end >= models.length || known.has(models[end])) return end
+  }
+  return at + BLOCK.usual
+}
+
+function * serialized (models: readonly Model[], serialize: (model: Model) => string): Steps<Buffer> {
+  let text = ''
+  for (const [index, model] of models.entries()) {
+    if (index % AT_A_TIME === 0) yield
+    text += `,${serialize(model)}`
+  }
+  return Buffer.from(text)
+}
+
+/** A list as bytes, with its tag. The bytes are joined when they are first requested, because most lists are replaced or answered with a 304 before. */
+function * rendering (opening: string, [first, ...others]: readonly Block[], closing: string): Steps<Rendering> {
+  const pieces = [Buffer.from(opening), ...(first === undefined ? [] : [first.bytes.subarray(1)]), ...others.map(({ bytes }) => bytes), Buffer.from(closing)]
   const hash = createHash('sha256')
-  for (let hashed = 0; hashed < size; hashed += HASHED_AT_A_TIME) {
-    hash.update(body.subarray(hashed, hashed + HASHED_AT_A_TIME))
+  for (const piece of pieces) {
+    hash.update(piece)
     yield
   }
-  return { body, tag: tagOfDigest(hash.digest()) }
+  let body: Buffer | undefined
+  return {
+    get body () {
+      body ??= Buffer.concat(pieces)
+      return body
+    },
+    tag: tagOfDigest(hash.digest())
+  }
 }
 
 function memo (byId: ReadonlyMap<string, Model>, serialize: (model: Model) => string): Renderings['detail'] {

@@ -20,9 +20,10 @@ const PAGE_SIZE = 1024 * 1024
 const MOST_ENTRIES = 100_000
 const DAY_MS = 24 * 3600 * 1000
 
-/** The newest entries before a position: at most `limit`, or as many as fit in one page; and whether there are more. */
-export async function readAudit (db: Kysely<Tables>, limit: number, before?: AuditPosition): Promise<{ entries: AuditEntry[], more: boolean }> {
-  const newest = db.selectFrom('catalog_audit')
+/** The newest entries of the last `days` before a position: at most `limit`, or as many as fit in one page; and whether there are more. */
+export async function readAudit (db: Kysely<Tables>, days: number, limit: number, before?: AuditPosition): Promise<{ entries: AuditEntry[], more: boolean }> {
+  // Older ones are still there where nobody has edited since.
+  const newest = db.selectFrom('catalog_audit').where('at', '>=', daysAgo(days))
     .$if(before !== undefined, query => query.where(sql<boolean>`(revision, sequence) < (${before?.revision}, ${before?.sequence})`))
     .orderBy('revision', 'desc').orderBy('sequence', 'desc')
   const sizes = await newest.select(sql<number>`coalesce(length(before), 0) + coalesce(length(after), 0)`.as('size')).limit(limit + 1).execute()
@@ -48,7 +49,11 @@ function fitting (sizes: readonly number[]): number {
 
 /** Removes entries older than `days`, and the oldest ones above the limit. */
 export async function pruneAudit (db: Transaction<Tables>, days: number): Promise<void> {
-  await db.deleteFrom('catalog_audit').where('at', '<', new Date(Date.now() - days * DAY_MS).toISOString()).execute()
+  await db.deleteFrom('catalog_audit').where('at', '<', daysAgo(days)).execute()
   const last = await db.selectFrom('catalog_audit').select(['revision', 'sequence']).orderBy('revision', 'desc').orderBy('sequence', 'desc').offset(MOST_ENTRIES - 1).limit(1).executeTakeFirst()
   if (last !== undefined) await db.deleteFrom('catalog_audit').where(sql<boolean>`(revision, sequence) < (${last.revision}, ${last.sequence})`).execute()
+}
+
+function daysAgo (days: number): string {
+  return new Date(Date.now() - days * DAY_MS).toISOString()
 }

@@ -137,16 +137,17 @@ export class Curation {
 
   #shown (id: string, record: ModelRecord | undefined): AdminModel | undefined {
     if (!this.#rules.joined) return record && ofTable(record)
-    return overlaid(this.#catalog.adminModel(id), record)
+    return overlaid(this.#catalog.adminModel(id), record, this.#catalog.fixed().find(model => model.id === id))
   }
 
   /** All models: those of the table in its order, then those that only the service lists. */
   #joined (records: readonly ModelRecord[]): AdminModel[] {
     if (!this.#rules.joined) return records.map(ofTable)
     const view = new Map(this.#catalog.adminView().map(model => [model.record.id, model]))
-    const known = records.map(record => overlaid(view.get(record.id), record) as AdminModel)
+    const fixed = new Map(this.#catalog.fixed().map(model => [model.id, model]))
+    const known = records.map(record => overlaid(view.get(record.id), record, fixed.get(record.id)) as AdminModel)
     for (const { id } of records) view.delete(id)
-    return [...known, ...[...view.values()].map(model => overlaid(model, undefined)).filter(model => model !== undefined)]
+    return [...known, ...[...view.values()].map(model => overlaid(model, undefined, undefined)).filter(model => model !== undefined)]
   }
 }
 

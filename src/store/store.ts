@@ -19,7 +19,7 @@ export interface Contents {
 
 /** Settings of a store. */
 export interface StoreOptions {
-  /** Days after which audit entries are removed. */
+  /** Days after which audit entries are not shown any more, and are removed by a later edit. */
   auditDays: number
 }
 
@@ -167,7 +167,7 @@ export class ModelStore {
 
   /** The audit before a given entry, newest first: at most `limit` entries, fewer if they are long. */
   async audit (limit: number, before?: AuditPosition): Promise<{ entries: AuditEntry[], more: boolean }> {
-    return await this.#named(this.#engine.read(async db => await readAudit(db, limit, before)))
+    return await this.#named(this.#engine.read(async db => await readAudit(db, this.#auditDays, limit, before)))
   }
 
   /** Asks all other processes to refresh. */

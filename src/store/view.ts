@@ -1,4 +1,4 @@
-import type { FieldSource, SourcedModel } from '../catalog/joined.ts'
+import { unsetSource, type FieldSource, type SourcedModel } from '../catalog/joined.ts'
 import { CURATED_FIELDS, type CuratedField, type CuratedModel } from '../catalog/models.ts'
 import type { ModelRecord } from './records.ts'
 
@@ -26,17 +26,18 @@ export function ofSource ({ record, sources, listed }: SourcedModel): AdminModel
 
 /**
  * A joined model, updated from its present row, which may be newer: fields that an
- * admin set come from the row, all others from the join.
+ * admin set come from the row, all others from the join. `fixed` is the model of the
+ * static list.
  */
-export function overlaid (joined: SourcedModel | undefined, known: ModelRecord | undefined): AdminModel | undefined {
-  if (joined === undefined) return known && { ...ofTable(known), sources: Object.fromEntries(fieldsOf(known).map(field => [field, sourceOf(known, field)])), listed: false }
+export function overlaid (joined: SourcedModel | undefined, known: ModelRecord | undefined, fixed: CuratedModel | undefined): AdminModel | undefined {
+  if (joined === undefined) return known && { ...ofTable(known), sources: Object.fromEntries(fieldsOf(known).map(field => [field, sourceOf(known, field, fixed)])), listed: false }
   if (known === undefined && !joined.listed) return undefined
   const record: Record<string, unknown> = { id: joined.record.id }
   const sources: SourcedModel['sources'] = {}
   for (const field of CURATED_FIELDS) {
     const isTables = known !== undefined && (isSet(known, field) || joined.sources[field] === 'curated')
     const value = isTables ? known[field] : joined.sources[field] === 'curated' ? undefined : joined.record[field]
-    const source = isTables ? sourceOf(known, field) : joined.sources[field]
+    const source = isTables ? sourceOf(known, field, fixed) : joined.sources[field]
     if (value === undefined) continue
     record[field] = value
     if (source !== undefined) sources[field] = source
@@ -51,8 +52,8 @@ export function isSet (known: ModelRecord | undefined, field: CuratedField): boo
   return known !== undefined && (known.set === undefined || known.set.includes(field))
 }
 
-function sourceOf (known: ModelRecord, field: CuratedField): FieldSource {
-  return isSet(known, field) ? 'curated' : 'static'
+function sourceOf (known: ModelRecord, field: CuratedField, fixed: CuratedModel | undefined): FieldSource {
+  return isSet(known, field) ? 'curated' : unsetSource(field, known[field], fixed)
 }
 
 function fieldsOf (record: CuratedModel): CuratedField[] {

@@ -3,6 +3,7 @@
 // run go on. A file that is no good changes nothing.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import t, { type Test } from 'tap'
 import { startPair } from '../clients.ts'
 import { startFakeInference } from '../fake-inference.ts'
@@ -67,6 +68,26 @@ t.test('SIGHUP never ends a gateway that has no files, nor when it comes often',
   t.equal((await ask(gateway.port)).status, 200)
   gateway.child.kill('SIGTERM')
   t.equal(await gateway.ended, 0)
+})
+
+/** A module that sends SIGHUP to its own process when the gateway's modules begin to load. */
+const HANGS_UP_EARLY = `
+import { registerHooks } from 'node:module'
+registerHooks({
+  load (url, context, next) {
+    if (url.endsWith('/src/app.ts')) {
+      console.log('hung up')
+      process.kill(process.pid, 'SIGHUP')
+    }
+    return next(url, context)
+  }
+})`
+
+t.test('SIGHUP while the gateway loads its modules does not end it', async t => {
+  const preload = join(t.testdir({ 'preload.mjs': HANGS_UP_EARLY }), 'preload.mjs')
+  const gateway = await spawnGateway(t, { NODE_OPTIONS: `--import=${pathToFileURL(preload)}` })
+  t.match(gateway.output(), /^hung up$/m)
+  t.equal((await ask(gateway.port)).status, 200)
 })
 
 t.test('app.reload: one task that fails does not keep the others from running, and calls during a run become one more', async t => {

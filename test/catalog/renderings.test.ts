@@ -56,13 +56,54 @@ t.test('one model comes between two that stood side by side; one goes; one chang
   for (const models of [[], [a, b], [a, c, b], [a, c, b, d], [a, b, d], [a, { ...b, name: 'ä' }, d], [d, a], [d, a, picture], [picture], []]) check(t, models, await incremental.render(models))
 })
 
-t.test('a model is serialised once', async t => {
+const many = (length: number) => Array.from({ length }, (_, index): Model => ({ id: `m${index}`, name: 'M', description: 'x'.repeat(200), type: 'chat', contextLength: 1 }))
+
+t.test('in long lists too, wherever the change is', async t => {
+  const incremental = renderer()
+  const before = many(300)
+  for (const at of [0, 1, 63, 64, 150, 298, 299]) {
+    const model = before[at] as Model
+    const changes: Record<string, Model[]> = {
+      changed: before.with(at, { ...model, name: 'N' }),
+      removed: before.toSpliced(at, 1),
+      'many removed': before.toSpliced(at, 50),
+      added: before.toSpliced(at, 0, { ...model, id: 'new' }),
+      'many added': before.toSpliced(at, 0, ...many(200).map(model => ({ ...model, id: `new-${model.id}` }))),
+      reversed: before.toReversed()
+    }
+    for (const [change, models] of Object.entries(changes)) {
+      await incremental.render(before)
+      const [{ all, openai }, fresh] = [await incremental.render(models), await renderer().render(models)]
+      t.ok(all.body.equals(Buffer.from(JSON.stringify(models.map(({ type, ...model }) => model)))), `${change} at ${at}`)
+      t.ok(openai.body.equals(fresh.openai.body))
+      t.same([all.tag, openai.tag], [fresh.all.tag, fresh.openai.tag])
+    }
+  }
+})
+
+t.test('a change serialises the models around it and no others', async t => {
   let count = 0
   const counted = (value: object) => { count++; return JSON.stringify(value) }
   const renderer = new Renderer({ item: { chat: counted, image: counted, speech: counted }, detail: counted, openaiDetail: counted })
-  const models = Array.from({ length: 100 }, (_, index): Model => ({ id: `m${index}`, name: 'M', description: '', type: 'chat', contextLength: 1 }))
+  const models = many(2000)
   await renderer.render(models)
-  t.equal(count, 200, 'once for each list that it stands in')
-  await renderer.render([...models.slice(0, 99), { ...models[99] as Model, name: 'N' }])
-  t.equal(count, 202)
+  t.equal(count, 4000, 'once for each list that they stand in')
+  for (const changed of [models.with(1000, { ...models[1000] as Model, name: 'N' }), models, models.toSpliced(500, 1), models, [...models, { ...models[0] as Model, id: 'last' }]]) {
+    count = 0
+    await renderer.render(changed)
+    t.ok(count <= 2 * 256, `${count}`)
+  }
+})
+
+t.test('a change takes little memory in a long list', async t => {
+  const renderer = new Renderer({ item: { chat: item, image: item, speech: item }, detail: item, openaiDetail: item })
+  let models: readonly Model[] = many(5000)
+  const { length } = (await renderer.render(models)).all.body
+  const before = process.memoryUsage().arrayBuffers
+  for (let at = 0; at < 10; at++) {
+    models = models.with(at * 500, { ...models[at * 500] as Model, name: 'N' })
+    await renderer.render(models)
+  }
+  const growth = process.memoryUsage().arrayBuffers - before
+  t.ok(growth < length, `${growth} bytes for ten changes of a list of ${length}`)
 })
