@@ -153,13 +153,13 @@ async function openDatabase (url: string, { AUDIT_KEEP: auditDays }: Config): Pr
   try {
     return await openStore(url, { auditDays })
   } catch (error) {
-    throw new ConfigError([`DATABASE_URL names a database that cannot be opened: ${(error as Error).message}`])
+    throw new ConfigError([`DATABASE_URL names a database that cannot be used: ${(error as Error).message}`])
   }
 }
 
 /**
- * Waits for a database that does not answer, if there is no snapshot of it. @throws
- * UnavailableError if it still does not answer; ConfigError for an error that
+ * Waits for a database that does not answer or is locked, if there is no snapshot of
+ * it. @throws UnavailableError if it still does not answer; ConfigError for an error that
  * waiting cannot mend
  */
 async function startWithDatabase (catalog: Catalog, { DATABASE_WAIT: wait }: Config, log: FastifyBaseLogger): Promise<void> {
@@ -169,7 +169,7 @@ async function startWithDatabase (catalog: Catalog, { DATABASE_WAIT: wait }: Con
     })
   } catch (error) {
     const { message } = error as Error
-    if (error instanceof StoreFailure && error.passing) throw new UnavailableError(`DATABASE_URL names a database that is not there: ${message}`, { cause: error.cause })
+    if (error instanceof StoreFailure && error.passing) throw new UnavailableError(`DATABASE_URL names a database that cannot be used at present: ${message}`, { cause: error.cause })
     throw new ConfigError([`DATABASE_URL names a database that cannot be used: ${message}`])
   }
 }

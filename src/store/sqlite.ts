@@ -19,14 +19,24 @@ const SLICE = 250
 /** Pages that a backup copies in one step. */
 const BACKUP_PAGES = 200
 
-/** SQLite in a file, through node:sqlite. */
-export async function sqliteEngine (file: string): Promise<Engine> {
-  makePrivate(file)
-  const database = await patiently(() => open(file))
-  const opened = identity(file)
-  const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database: shim(database) }) })
+/** SQLite in a file, through node:sqlite. The file is opened at the first query. */
+export function sqliteEngine (file: string): Engine {
+  let database: DatabaseSync | undefined
+  let opened: string | undefined
+  const db = new Kysely<Tables>({
+    dialect: new SqliteDialect({
+      // Kysely calls it again at the next query if it fails, as it does while another process holds the file's lock.
+      database: async () => {
+        makePrivate(file)
+        database = open(file)
+        opened = identity(file)
+        return shim(database)
+      }
+    })
+  })
   /** SQLite itself notices this only at a write. @throws StoreFailure where the file was replaced or deleted. */
   const stillThere = () => {
+    if (opened === undefined) return
     const found = identity(file)
     if (found !== opened) throw new StoreFailure('gone', new Error(`${file} was ${found === undefined ? 'deleted' : 'replaced'}`))
   }
@@ -40,7 +50,7 @@ export async function sqliteEngine (file: string): Promise<Engine> {
     transaction: async work => {
       stillThere()
       const result = await patiently(async () => await inTransaction(db, work))
-      foldLog(database)
+      foldLog(database as DatabaseSync)
       return result
     },
     models: slicedRows,
@@ -62,10 +72,7 @@ export async function sqliteEngine (file: string): Promise<Engine> {
         source.close()
       }
     },
-    close: async () => {
-      await db.destroy()
-      if (database.isOpen) database.close()
-    }
+    close: async () => await db.destroy()
   }
 }
 

@@ -288,9 +288,12 @@ export class ModelStore {
   }
 }
 
-/** The store behind a `DATABASE_URL`. SQLite opens its file now, PostgreSQL connects at the first query. */
+/**
+ * The store behind a `DATABASE_URL`. It opens the file, or connects, at the first
+ * query. @throws Error that names the mistake in the URL
+ */
 export async function openStore (url: string, options: StoreOptions = { auditDays: 90 }): Promise<ModelStore> {
-  return new ModelStore(url.startsWith('sqlite:') ? await sqliteEngine(url.slice('sqlite:'.length)) : postgresEngine(url), options)
+  return new ModelStore(url.startsWith('sqlite:') ? sqliteEngine(url.slice('sqlite:'.length)) : postgresEngine(url), options)
 }
 
 /** A database error as StoreFailure; any other error unchanged. */
