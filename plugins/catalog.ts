@@ -168,10 +168,18 @@ async function startWithDatabase (catalog: Catalog, { DATABASE_WAIT: wait }: Con
       log.warn({ err: failure.cause }, `${failure.message} Trying again for ${Math.ceil(left / 1000)} s at most.`)
     })
   } catch (error) {
-    const { message } = error as Error
+    const message = reasonOf(error as Error)
     if (error instanceof StoreFailure && error.passing) throw new UnavailableError(`DATABASE_URL names a database that cannot be used at present: ${message}`, { cause: error.cause })
     throw new ConfigError([`DATABASE_URL names a database that cannot be used: ${message}`])
   }
+}
+
+/** The message for the operator: of a database's failure with the driver's own, which names roles and paths. */
+function reasonOf (error: Error): string {
+  if (!(error instanceof StoreFailure)) return error.message
+  const { message, code } = error.cause as NodeJS.ErrnoException
+  // Node's error for a host with several addresses has a code and no message.
+  return `${error.message.replace(/\.$/, '')}: ${message || code}`
 }
 
 /** A database is the same one after a change of its password. */

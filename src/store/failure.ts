@@ -1,10 +1,13 @@
 /** The kinds of database failure. */
-export type FailureKind = 'unreachable' | 'lost' | 'full' | 'locked' | 'readonly' | 'denied' | 'gone' | 'damaged' | 'unknown'
+export type FailureKind = 'unreachable' | 'lost' | 'refused' | 'missing' | 'unopenable' | 'full' | 'locked' | 'readonly' | 'denied' | 'gone' | 'damaged' | 'unknown'
 
 /** The message for clients of each kind, without addresses or names of roles and tables. */
 const MESSAGES: Record<FailureKind, string> = {
   unreachable: 'The database cannot be reached.',
   lost: 'The connection to the database was lost.',
+  refused: 'The database refuses the login of the gateway.',
+  missing: 'The database does not exist.',
+  unopenable: 'The file of the database cannot be opened.',
   full: 'The disk of the database is full.',
   locked: 'The database is locked by another program.',
   readonly: 'The database is read-only.',
@@ -58,6 +61,8 @@ const SQLITE_READONLY_DBMOVED = 1032
 
 /** Codes of PostgreSQL (its manual, appendix A), whole or by class, and those of sockets. */
 const POSTGRES: Record<string, FailureKind> = {
+  28: 'refused',
+  '3D000': 'missing',
   53100: 'full',
   53300: 'unreachable',
   25006: 'readonly',

@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { accessSync, chmodSync, closeSync, constants, existsSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { backup, DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { setImmediate, setTimeout as delay } from 'node:timers/promises'
@@ -27,7 +27,6 @@ export function sqliteEngine (file: string): Engine {
     dialect: new SqliteDialect({
       // Kysely calls it again at the next query if it fails, as it does while another process holds the file's lock.
       database: async () => {
-        makePrivate(file)
         database = open(file)
         opened = identity(file)
         return shim(database)
@@ -76,7 +75,10 @@ export function sqliteEngine (file: string): Engine {
   }
 }
 
-/** Creates the file and its folders for this user only; SQLite would make them readable by all. */
+/**
+ * Creates the file and its folders for this user only; SQLite would make them
+ * readable by all. @throws the system's error
+ */
 function makePrivate (file: string): void {
   if (file === ':memory:') return
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
@@ -84,8 +86,9 @@ function makePrivate (file: string): void {
     const handle = openSync(file, 'wx', 0o600)
     closeSync(handle)
     chmodSync(file, 0o600)
-  } catch {
-    // It exists and keeps its mode, or it cannot be created, which opening it reports.
+  } catch (error) {
+    // An existing file keeps its mode.
+    if (!existsSync(file)) throw error
   }
 }
 
@@ -96,14 +99,37 @@ function identity (file: string): string | undefined {
   return found && `${found.dev}:${found.ino}`
 }
 
+/** @throws StoreFailure where the file cannot be opened; SQLite's error where it is locked or damaged */
 function open (file: string): DatabaseSync {
-  const database = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS })
+  const database = opening(file, () => {
+    makePrivate(file)
+    return new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS })
+  })
   try {
     keepOneFile(database)
     return database
   } catch (error) {
     database.close()
     throw error
+  }
+}
+
+/** Runs a function that opens the file. @throws StoreFailure, with the system's error as its cause where there is one: SQLite's does not say why */
+function opening<T> (file: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    const isSystems = failureKind(error) === undefined
+    throw new StoreFailure('unopenable', isSystems ? error : accessProblem(file) ?? error)
+  }
+}
+
+function accessProblem (file: string): unknown {
+  try {
+    accessSync(file, constants.R_OK)
+    return undefined
+  } catch (error) {
+    return error
   }
 }
 

@@ -39,5 +39,5 @@ t.test('the file and its folders are made; a path that cannot be is a clear erro
   await store.close()
   const folder = await openStore(`sqlite:${dir}`)
   t.teardown(async () => await folder.close())
-  await t.rejects(folder.prepare([]), { name: 'StoreFailure', cause: { message: /unable to open database file/ } })
+  await t.rejects(folder.prepare([]), { name: 'StoreFailure', kind: 'unopenable', cause: { message: /unable to open database file/ } })
 })
