@@ -11,6 +11,7 @@ import { readStaticModels, staticModels } from '../src/catalog/static.ts'
 import { ConfigError, UnavailableError, type Config } from '../src/config.ts'
 import { trustedAuthorities } from '../src/proxy/certificates.ts'
 import { StoreFailure } from '../src/store/failure.ts'
+import { databaseIdentity } from '../src/store/identity.ts'
 import { curatedModel } from '../src/store/records.ts'
 import type { ModelStore } from '../src/store/store.ts'
 import { untilReachable } from '../src/store/wait.ts'
@@ -79,7 +80,7 @@ async function catalogPlugin (app: FastifyInstance, { config }: CatalogOptions):
   const origins: Origins = {}
   if (store !== null) {
     let prepared = false
-    origins.curated = originOf(withoutCredentials(databaseUrl as string))
+    origins.curated = originOf(databaseIdentity(databaseUrl as string))
     parts.curated = {
       origin: origins.curated,
       load: async () => {
@@ -182,14 +183,9 @@ function reasonOf (error: Error): string {
   return `${error.message.replace(/\.$/, '')}: ${message || code}`
 }
 
-/** A database is the same one after a change of its password. */
-function withoutCredentials (url: string): string {
-  return url.replace(/^(postgres(?:ql)?:\/\/)[^/?#]*@/, '$1')
-}
-
-/** Identifies a source. A digest, because other users may read the snapshot file. */
-function originOf (url: string): string {
-  return createHash('sha256').update(url).digest('base64url')
+/** Identifies a source by its address. A digest, because other users may read the snapshot file. */
+function originOf (address: string): string {
+  return createHash('sha256').update(address).digest('base64url')
 }
 
 function watchers (catalog: Catalog, log: FastifyBaseLogger): Parameters<ModelStore['watch']> {

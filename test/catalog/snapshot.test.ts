@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { SnapshotFile } from '../../src/catalog/snapshot.ts'
-import { byHand } from '../store/engines.ts'
+import { byHand, freshPostgres, postgresMissing, wired } from '../store/engines.ts'
 import { buildApp, tempDir, tempFile } from './helper.ts'
 
 async function readBack (file: string) {
@@ -44,6 +44,45 @@ t.test('a list that cannot be used does not take the other with it', async t => 
     t.same(snapshot, { format: 1, ...expected }, readFileSync(file, 'utf8'))
     t.equal(troubles.length, Object.keys(content as object).length - Object.keys(expected as object).length)
   }
+})
+
+t.test('it stays valid while the URL names the same database', { skip: await postgresMissing() }, async t => {
+  const wire = await wired(t, await freshPostgres(t))
+  const { host: at, port, pathname } = new URL(wire.url)
+  const database = pathname.slice(1)
+  const environment = { CATALOG_SOURCE: 'database', CATALOG_SNAPSHOT_FILE: join(tempDir(t), 'snapshot.json'), DATABASE_WAIT: '0' }
+  const { app } = await buildApp(t, { ...environment, DATABASE_URL: wire.url })
+  await app.close()
+  await wire.cut()
+  const originWith = async (DATABASE_URL: string) => {
+    const { app } = await buildApp(t, { ...environment, DATABASE_URL })
+    return app.catalog.freshness().origin
+  }
+  for (const url of [
+    `postgres://postgres:new@${at}/${database}`,
+    `postgresql://other:new@${at}/${database}`,
+    `postgres://${at}/${database}?user=other&password=new`,
+    `postgres://postgres@${at}/${database}?sslmode=disable&application_name=x&connect_timeout=1`,
+    `postgres://elsewhere:1/${database}?host=127.0.0.1&port=${port}`
+  ]) t.equal(await originWith(url), 'snapshot', url)
+  for (const url of [
+    `postgres://postgres@${at}/${database}2`,
+    `postgres://postgres@127.0.0.2:${port}/${database}`,
+    `postgres://postgres@${at}/${database}?options=-csearch_path%3Dother`
+  ]) await t.rejects(originWith(url), { name: 'UnavailableError' }, url)
+})
+
+t.test('the port of PostgreSQL may be left out', { skip: await postgresMissing() }, async t => {
+  const url = new URL(await freshPostgres(t))
+  if (!['', '5432'].includes(url.port)) return t.comment('the server has another port')
+  const environment = { CATALOG_SOURCE: 'database', CATALOG_SNAPSHOT_FILE: join(tempDir(t), 'snapshot.json') }
+  url.port = ''
+  const { app } = await buildApp(t, { ...environment, DATABASE_URL: url.href })
+  await app.close()
+  url.port = '5432'
+  url.username = 'no_such_role'
+  const { app: restarted } = await buildApp(t, { ...environment, DATABASE_URL: url.href })
+  t.equal(restarted.catalog.freshness().origin, 'snapshot')
 })
 
 const kept = (origin: string, ...ids: string[]) => ({ format: 1 as const, reported: { origin, loadedAt: Date.now(), value: ids.map(id => ({ id })) } })
