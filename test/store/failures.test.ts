@@ -25,8 +25,8 @@ function edits (url: string) {
 }
 
 async function gateway (t: Test, DATABASE_URL: string) {
-  const { url, log } = await startApp(t, { CATALOG_SOURCE: 'database', DATABASE_URL, ADMIN_API_KEY: KEY })
-  return { edit: edits(url), log }
+  const { url, log, lines } = await startApp(t, { CATALOG_SOURCE: 'database', DATABASE_URL, ADMIN_API_KEY: KEY })
+  return { edit: edits(url), log, lines }
 }
 
 /** A file system of 256 KiB. */
@@ -129,12 +129,14 @@ t.test('PostgreSQL: a server that is read-only, and a role without rights', { sk
 
   const reader = await gateway(t, asRole.href)
   t.match(await reader.edit('a', { name: 'A' }), { status: 409, error: { code: 'conflict', message: 'The database does not permit this to the gateway: its user lacks a right.' } })
+  t.match(reader.lines.at(-1), { msg: 'The database does not permit this to the gateway: its user lacks a right.', err: { message: /^permission denied for table/ } }, 'the log names what is missing')
   await byHand(url, `grant update, insert, delete on all tables in schema public to ${role}`)
   t.equal((await reader.edit('a', { name: 'A' })).status, 200, 'a right to create tables is not needed where they are there')
 
   await onServer(`alter role ${role} set default_transaction_read_only = on`)
   const readOnly = await gateway(t, asRole.href)
   t.match(await readOnly.edit('a', { name: 'B' }), { status: 409, error: { code: 'conflict', message: 'The database is read-only.' } })
+  t.match(readOnly.lines.at(-1), { msg: 'The database is read-only.', err: { message: /read-only transaction/ } })
   await onServer(`alter role ${role} reset default_transaction_read_only`)
 
   const empty = new URL(await freshPostgres(t))
