@@ -40,8 +40,8 @@ const REMIND_MS = 5 * 60_000
 
 /** The substitute for an inference service that has not answered since the start. */
 const STANDING_IN: { [origin in Freshness['origin']]?: string } = {
-  curated: 'the curated list is used until it does',
-  snapshot: 'the list of the last run is used until it does'
+  curated: 'the curated list is used until it answers',
+  snapshot: 'the list of the last run is used until it answers'
 }
 
 async function catalogPlugin (app: FastifyInstance, { config }: CatalogOptions): Promise<void> {

@@ -65,7 +65,7 @@ t.test('inference: the curated list until the service is there; then what it rep
   t.same(await list(url), { ids: BUILT_IN_IDS, status: 'model-gateway; hit; detail=curated', age: undefined })
   while (app.catalog.status().lastError === null) await delay(5)
   t.match(app.catalog.status(), { source: 'inference', origin: 'curated', count: 7, lastSuccess: null, lastError: { message: 'The inference service cannot be used (ECONNREFUSED).' }, nextTry: String })
-  t.match(log, ['the catalog could not be read (inference); the curated list is used until it does'])
+  t.match(log, ['the catalog could not be read (inference); the curated list is used until it answers'])
   await up()
   await becomes(url, ['gemini-1.5-flash', 'x/new', 'sdxl'])
   t.match((await list(url)).status, /^model-gateway; hit; ttl=1(800|799); detail=inference$/)
