@@ -12,7 +12,7 @@ const MESSAGES: Record<FailureKind, string> = {
   locked: 'The database is locked by another program.',
   readonly: 'The database is read-only.',
   denied: 'The database does not permit this to the gateway: its user lacks a right.',
-  gone: 'The file of the database was deleted or replaced while the gateway was running. Put it back or restart the gateway.',
+  gone: 'The file of the database was deleted or replaced while the gateway was running. Move the same file back; or restore a backup and restart. A restart without the file begins a new, empty database.',
   damaged: 'The file of the database is damaged.',
   unknown: 'The database failed.'
 }

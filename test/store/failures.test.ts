@@ -74,7 +74,8 @@ t.test('SQLite: a file that is deleted or replaced underneath', async t => {
   const dir = tempDir(t)
   const file = join(dir, 'catalog.db')
   const { edit } = await gateway(t, `sqlite:${file}`)
-  const gone = { status: 503, error: { message: /^The file of the database was deleted or replaced/ } }
+  const message = 'The file of the database was deleted or replaced while the gateway was running. Move the same file back; or restore a backup and restart. A restart without the file begins a new, empty database.'
+  const gone = { status: 503, error: { message } }
   renameSync(file, `${file}.away`)
   t.match(await edit('sdxl', { name: 'Lost' }), gone)
   writeFileSync(file, readFileSync(`${file}.away`))
