@@ -15,6 +15,7 @@ import { ErrorSchema, GatewayError } from '../src/errors.ts'
 import { AuditPageSchema, CatalogStatusSchema, ImportResultSchema, ModelPageSchema } from '../src/store/answers.ts'
 import { Curation, reachable } from '../src/store/curation.ts'
 import { recordTag, refuse } from '../src/store/edits.ts'
+import { loggedError } from '../src/store/failure.ts'
 import { IMPORT_LIMIT } from '../src/store/import.ts'
 import { ModelPatchSchema, ModelRecordSchema, ModelReplacementSchema, NewModelSchema, OrderSchema } from '../src/store/inputs.ts'
 import { jsonProblem } from '../src/store/json.ts'
@@ -231,7 +232,7 @@ function adminRoutes (scope: FastifyInstance): void {
       response: { 200: CatalogStatusSchema, ...errors() }
     }
   }, async request => {
-    await store?.requestRefresh().catch((error: unknown) => request.log.warn({ err: error }, 'the other gateways on this database could not be asked to refresh'))
+    await store?.requestRefresh().catch((error: unknown) => request.log.warn({ err: loggedError(error) }, 'the other gateways on this database could not be asked to refresh'))
     await catalog.refresh()
     return status()
   })

@@ -10,7 +10,7 @@ import { SnapshotFile, type Origins } from '../src/catalog/snapshot.ts'
 import { readStaticModels, staticModels } from '../src/catalog/static.ts'
 import { ConfigError, UnavailableError, type Config } from '../src/config.ts'
 import { trustedAuthorities } from '../src/proxy/certificates.ts'
-import { StoreFailure } from '../src/store/failure.ts'
+import { loggedError, StoreFailure } from '../src/store/failure.ts'
 import { databaseIdentity } from '../src/store/identity.ts'
 import { curatedModel } from '../src/store/records.ts'
 import type { ModelStore } from '../src/store/store.ts'
@@ -50,7 +50,7 @@ async function catalogPlugin (app: FastifyInstance, { config }: CatalogOptions):
   const databaseUrl = databaseOf(config)
   const store = databaseUrl === undefined ? null : await openDatabase(databaseUrl, config)
   const inference = source === 'inference' ? new InferenceModels(config, { ca: config.UPSTREAM_CA_FILE === undefined ? undefined : trustedAuthorities(config.UPSTREAM_CA_FILE) }) : undefined
-  const tellFailure = (what: string, error: unknown, retryIn: number) => app.log.warn({ err: error, retryIn: Math.round(retryIn) / 1000 }, `the catalog could not be read (${what}); ${STANDING_IN[catalog.freshness().origin] ?? 'the last good list stays'}`)
+  const tellFailure = (what: string, error: unknown, retryIn: number) => app.log.warn({ err: loggedError(error), retryIn: Math.round(retryIn) / 1000 }, `the catalog could not be read (${what}); ${STANDING_IN[catalog.freshness().origin] ?? 'the last good list stays'}`)
   /** Whether the inference service has sent its list since the start. */
   let answered = false
   let started = false
@@ -196,7 +196,7 @@ function watchers (catalog: Catalog, log: FastifyBaseLogger): Parameters<ModelSt
       catalog.edited(revision)
     },
     error => {
-      if (!troubled) log.warn({ err: error }, 'edits by other processes are not noticed until the database answers again')
+      if (!troubled) log.warn({ err: loggedError(error) }, 'edits by other processes are not noticed until the database answers again')
       troubled = true
     },
     () => { catalog.refresh() }

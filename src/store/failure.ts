@@ -43,6 +43,11 @@ export class StoreFailure extends Error {
   }
 }
 
+/** The error that the log shows: of a failure the driver's, because pino would write both messages as one. */
+export function loggedError (error: unknown): unknown {
+  return error instanceof StoreFailure ? error.cause : error
+}
+
 /** Primary result codes of SQLite (https://www.sqlite.org/rescode.html). */
 const SQLITE: Record<number, FailureKind> = {
   3: 'denied',

@@ -11,6 +11,7 @@ import { DatabaseSync } from 'node:sqlite'
 import t, { type Test } from 'tap'
 import { openStore } from '../../src/store/store.ts'
 import { startApp, tempDir } from '../catalog/helper.ts'
+import { eventually } from '../helper.ts'
 import { byHand, freshPostgres, onServer, postgresMissing } from './engines.ts'
 
 const KEY = 'the-admin-key-of-a-test'
@@ -82,6 +83,19 @@ t.test('SQLite: a file that is deleted or replaced underneath', async t => {
   t.match(await edit('sdxl', { name: 'Lost' }), gone, 'a copy in its place is another file')
   renameSync(`${file}.away`, file)
   t.equal((await edit('sdxl', { name: 'Kept' })).status, 200, 'put back, it is used again')
+})
+
+t.test('the log has the error of the database, wherever it fails', async t => {
+  const file = join(tempDir(t), 'catalog.db')
+  const { app, lines, url } = await startApp(t, { CATALOG_SOURCE: 'database', DATABASE_URL: `sqlite:${file}`, ADMIN_API_KEY: KEY })
+  rmSync(file)
+  await app.catalog.refresh()
+  await fetch(`${url}/admin/catalog/refresh`, { method: 'POST', headers: { authorization: `Bearer ${KEY}` } })
+  const noticed = 'edits by other processes are not noticed until the database answers again'
+  await eventually(() => lines.some(({ msg }) => msg === noticed), 5000)
+  for (const msg of [/^the catalog could not be read \(database\)/, /^the other gateways .* could not be asked/, noticed]) {
+    t.equal(lines.find(line => line.msg.match(msg))?.err?.message, `${file} was deleted`, String(msg))
+  }
 })
 
 t.test('SQLite: the file is whole between two changes, and private', async t => {
