@@ -64,7 +64,7 @@ export function sqliteEngine (file: string): Engine {
     backup: async target => {
       stillThere()
       // A separate connection: the copy runs on another thread while edits continue.
-      const source = new DatabaseSync(file, { readOnly: true })
+      const source = opening(file, () => new DatabaseSync(file, { readOnly: true }))
       try {
         await backup(source, target, { rate: BACKUP_PAGES })
       } finally {
