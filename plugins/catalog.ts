@@ -84,8 +84,9 @@ async function catalogPlugin (app: FastifyInstance, { config }: CatalogOptions):
     parts.curated = {
       origin: origins.curated,
       load: async () => {
-        if (!prepared) await store.prepare(fallback)
+        if (!prepared && await store.prepare(fallback)) await tellNewDatabase(parts.snapshots, app.log)
         prepared = true
+        parts.snapshots?.release()
         const { revision, placed } = await store.contents()
         untold = undefined
         return { revision, models: placed.map(({ record }) => curatedModel(record)) }
@@ -172,6 +173,17 @@ async function startWithDatabase (catalog: Catalog, { DATABASE_WAIT: wait }: Con
     const message = reasonOf(error as Error)
     if (error instanceof StoreFailure && error.passing) throw new UnavailableError(`DATABASE_URL names a database that cannot be used at present: ${message}`, { cause: error.cause })
     throw new ConfigError([`DATABASE_URL names a database that cannot be used: ${message}`])
+  }
+}
+
+/** A deleted database must not be replaced by a new one without notice: its last list may be the only copy. */
+async function tellNewDatabase (snapshots: SnapshotFile | undefined, log: FastifyBaseLogger): Promise<void> {
+  const what = 'DATABASE_URL names a new, empty database, which was filled with the static list; the last run had another one at this address'
+  try {
+    const file = await snapshots?.setAside()
+    if (file !== undefined) log.warn(`${what}. Its list is kept in ${file}`)
+  } catch (error) {
+    log.warn({ err: error }, `${what}, and its list could not be kept`)
   }
 }
 

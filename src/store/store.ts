@@ -60,18 +60,19 @@ export class ModelStore {
    * Applies migrations, and fills an empty models table once: models that an admin
    * deletes do not come back. The fields of these models do not count as set by an
    * admin. If nothing is left to do it writes nothing, so that a read-only role can
-   * start.
+   * start. @returns whether the database was new
    */
-  async prepare (seed: readonly ModelDraft[]): Promise<void> {
-    if (await this.#isPrepared()) return
+  async prepare (seed: readonly ModelDraft[]): Promise<boolean> {
+    if (await this.#isPrepared()) return false
     try {
-      await this.#transaction(async db => {
+      return await this.#transaction(async db => {
         await this.#engine.lockMigrations(db)
         await migrate(db)
         const { numUpdatedRows } = await db.updateTable('catalog_revision').set({ seeded: true }).where('seeded', '=', false).executeTakeFirst()
-        if (numUpdatedRows === 0n) return
+        if (numUpdatedRows === 0n) return false
         const contents = await this.#read(db)
         if (contents.placed.length === 0) await this.#write(db, contents, seed.map(model => ({ ...model, set: [] })), 'start')
+        return true
       })
     } catch (error) {
       if (!(error instanceof StoreFailure && error.refusal)) throw error

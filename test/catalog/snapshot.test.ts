@@ -1,10 +1,10 @@
 // What is kept over a restart: all that the list showed, and each list for itself.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
-import { SnapshotFile } from '../../src/catalog/snapshot.ts'
+import { SnapshotFile, type Snapshot } from '../../src/catalog/snapshot.ts'
 import { byHand, freshPostgres, postgresMissing, wired } from '../store/engines.ts'
 import { buildApp, tempDir, tempFile } from './helper.ts'
 
@@ -44,6 +44,49 @@ t.test('a list that cannot be used does not take the other with it', async t => 
     t.same(snapshot, { format: 1, ...expected }, readFileSync(file, 'utf8'))
     t.equal(troubles.length, Object.keys(content as object).length - Object.keys(expected as object).length)
   }
+})
+
+t.test('where a new database has taken the place of the one that it came from, it is kept aside', async t => {
+  const dir = tempDir(t)
+  const file = join(dir, 'catalog.db')
+  const environment = { CATALOG_SOURCE: 'database', DATABASE_URL: `sqlite:${file}`, CATALOG_SNAPSHOT_FILE: join(dir, 'snapshot.json') }
+  const run = async (settings: Record<string, string> = {}) => await buildApp(t, { ...environment, ...settings })
+  const curate = async ({ app }: Awaited<ReturnType<typeof run>>, id: string) => {
+    await app.modelStore?.change('ann', () => [{ id, name: 'Mine', description: '', type: 'chat', isActive: true }])
+    await app.catalog.edited()
+    await app.close()
+  }
+  const asides = () => readdirSync(dir).filter(name => /^snapshot\.kept-\d{8}T\d{9}Z\.json$/.test(name)).toSorted()
+  const keptIn = (name: string | undefined) => (JSON.parse(readFileSync(join(dir, String(name)), 'utf8')) as Snapshot).curated?.value.map(({ id }) => id)
+  const first = await run()
+  await curate(first, 'mine')
+  const other = await run({ DATABASE_URL: `sqlite:${file}.other` })
+  await other.app.close()
+  t.same([...first.log, ...other.log].filter(line => !line.startsWith('DEFAULT_')), [], 'a first start says nothing')
+  t.same(asides(), [])
+
+  rmSync(file)
+  const second = await run()
+  t.equal(second.app.catalog.list().length, 7)
+  t.match(second.log[0], 'DATABASE_URL names a new, empty database')
+  t.match(second.log[0], asides()[0], 'the warning names the file')
+  t.same(keptIn(asides()[0]), ['mine'])
+  await curate(second, 'again')
+
+  rmSync(file)
+  mkdirSync(file)
+  const third = await run()
+  t.equal(third.app.catalog.freshness().origin, 'snapshot', 'while the database cannot be used')
+  rmdirSync(file)
+  await third.app.catalog.refresh()
+  t.equal(third.app.catalog.freshness().origin, 'database')
+  t.equal(asides().length, 2)
+  t.same(keptIn(asides()[1]), ['again'])
+  await third.app.close()
+
+  const { log } = await run()
+  t.same(log, [])
+  t.equal(asides().length, 2, 'they stay')
 })
 
 t.test('it stays valid while the URL names the same database', { skip: await postgresMissing() }, async t => {
