@@ -15,6 +15,7 @@ import { ErrorSchema, GatewayError } from '../src/errors.ts'
 import { AuditPageSchema, CatalogStatusSchema, ImportResultSchema, ModelPageSchema } from '../src/store/answers.ts'
 import { Curation, reachable } from '../src/store/curation.ts'
 import { recordTag, refuse } from '../src/store/edits.ts'
+import { loggedError, StoreFailure } from '../src/store/failure.ts'
 import { IMPORT_LIMIT } from '../src/store/import.ts'
 import { ModelPatchSchema, ModelRecordSchema, ModelReplacementSchema, NewModelSchema, OrderSchema } from '../src/store/inputs.ts'
 import { jsonProblem } from '../src/store/json.ts'
@@ -231,7 +232,7 @@ function adminRoutes (scope: FastifyInstance): void {
       response: { 200: CatalogStatusSchema, ...errors() }
     }
   }, async request => {
-    await store?.requestRefresh().catch((error: unknown) => request.log.warn({ err: error }, 'the other gateways on this database could not be asked to refresh'))
+    await store?.requestRefresh().catch((error: unknown) => request.log.warn({ err: loggedError(error) }, 'the other gateways on this database could not be asked to refresh'))
     await catalog.refresh()
     return status()
   })
@@ -276,10 +277,10 @@ const SQLITE_TYPE = 'application/vnd.sqlite3'
 
 async function sendBackup (store: ModelStore | null, reply: FastifyReply): Promise<FastifyReply> {
   if (store === null) throw new GatewayError('conflict', { message: 'There is no database: the catalog comes from a file or is built in.' })
-  const folder = await mkdtemp(join(tmpdir(), 'model-gateway-backup-'))
+  const folder = await mkdtemp(join(tmpdir(), 'model-gateway-backup-')).catch(cannotCopy)
   try {
     const file = join(folder, 'catalog.db')
-    if (!await reachable(store.backup(file))) throw new GatewayError('conflict', { message: 'The database is PostgreSQL. Use pg_dump.' })
+    if (!await reachable(store.backup(file).catch(ofCopy))) throw new GatewayError('conflict', { message: 'The database is PostgreSQL. Use pg_dump.' })
     const content = createReadStream(file)
     await new Promise((resolve, reject) => content.once('open', resolve).once('error', reject))
     return await reply.type(SQLITE_TYPE).header('content-disposition', 'attachment; filename="catalog.db"').send(content)
@@ -287,6 +288,16 @@ async function sendBackup (store: ModelStore | null, reply: FastifyReply): Promi
     // An open file can be read to its end after it is unlinked.
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+function cannotCopy (cause: unknown): never {
+  throw new GatewayError('not_ready', { message: 'The copy cannot be written to the folder for temporary files (TMPDIR): it is full, missing or not writable.', cause })
+}
+
+/** A backup only reads the database, so that these failures are those of the copy. */
+function ofCopy (error: unknown): never {
+  if (error instanceof StoreFailure && ['full', 'readonly', 'denied'].includes(error.kind)) cannotCopy(error.cause)
+  throw error
 }
 
 /** Reports every problem of a body, with the gateway's own messages. Parameters are converted from text first. */

@@ -10,7 +10,8 @@ import { SnapshotFile, type Origins } from '../src/catalog/snapshot.ts'
 import { readStaticModels, staticModels } from '../src/catalog/static.ts'
 import { ConfigError, UnavailableError, type Config } from '../src/config.ts'
 import { trustedAuthorities } from '../src/proxy/certificates.ts'
-import { StoreFailure } from '../src/store/failure.ts'
+import { loggedError, StoreFailure } from '../src/store/failure.ts'
+import { databaseIdentity } from '../src/store/identity.ts'
 import { curatedModel } from '../src/store/records.ts'
 import type { ModelStore } from '../src/store/store.ts'
 import { untilReachable } from '../src/store/wait.ts'
@@ -39,8 +40,8 @@ const REMIND_MS = 5 * 60_000
 
 /** The substitute for an inference service that has not answered since the start. */
 const STANDING_IN: { [origin in Freshness['origin']]?: string } = {
-  curated: 'the curated list is used until it does',
-  snapshot: 'the list of the last run is used until it does'
+  curated: 'the curated list is used until it answers',
+  snapshot: 'the list of the last run is used until it answers'
 }
 
 async function catalogPlugin (app: FastifyInstance, { config }: CatalogOptions): Promise<void> {
@@ -49,7 +50,7 @@ async function catalogPlugin (app: FastifyInstance, { config }: CatalogOptions):
   const databaseUrl = databaseOf(config)
   const store = databaseUrl === undefined ? null : await openDatabase(databaseUrl, config)
   const inference = source === 'inference' ? new InferenceModels(config, { ca: config.UPSTREAM_CA_FILE === undefined ? undefined : trustedAuthorities(config.UPSTREAM_CA_FILE) }) : undefined
-  const tellFailure = (what: string, error: unknown, retryIn: number) => app.log.warn({ err: error, retryIn: Math.round(retryIn) / 1000 }, `the catalog could not be read (${what}); ${STANDING_IN[catalog.freshness().origin] ?? 'the last good list stays'}`)
+  const tellFailure = (what: string, error: unknown, retryIn: number) => app.log.warn({ err: loggedError(error), retryIn: Math.round(retryIn) / 1000 }, `the catalog could not be read (${what}); ${STANDING_IN[catalog.freshness().origin] ?? 'the last good list stays'}`)
   /** Whether the inference service has sent its list since the start. */
   let answered = false
   let started = false
@@ -79,12 +80,13 @@ async function catalogPlugin (app: FastifyInstance, { config }: CatalogOptions):
   const origins: Origins = {}
   if (store !== null) {
     let prepared = false
-    origins.curated = originOf(withoutCredentials(databaseUrl as string))
+    origins.curated = originOf(databaseIdentity(databaseUrl as string))
     parts.curated = {
       origin: origins.curated,
       load: async () => {
-        if (!prepared) await store.prepare(fallback)
+        if (!prepared && await store.prepare(fallback)) await tellNewDatabase(parts.snapshots, app.log)
         prepared = true
+        parts.snapshots?.release()
         const { revision, placed } = await store.contents()
         untold = undefined
         return { revision, models: placed.map(({ record }) => curatedModel(record)) }
@@ -153,13 +155,13 @@ async function openDatabase (url: string, { AUDIT_KEEP: auditDays }: Config): Pr
   try {
     return await openStore(url, { auditDays })
   } catch (error) {
-    throw new ConfigError([`DATABASE_URL names a database that cannot be opened: ${(error as Error).message}`])
+    throw new ConfigError([`DATABASE_URL names a database that cannot be used: ${(error as Error).message}`])
   }
 }
 
 /**
- * Waits for a database that does not answer, if there is no snapshot of it. @throws
- * UnavailableError if it still does not answer; ConfigError for an error that
+ * Waits for a database that does not answer or is locked, if there is no snapshot of
+ * it. @throws UnavailableError if it still does not answer; ConfigError for an error that
  * waiting cannot mend
  */
 async function startWithDatabase (catalog: Catalog, { DATABASE_WAIT: wait }: Config, log: FastifyBaseLogger): Promise<void> {
@@ -168,20 +170,34 @@ async function startWithDatabase (catalog: Catalog, { DATABASE_WAIT: wait }: Con
       log.warn({ err: failure.cause }, `${failure.message} Trying again for ${Math.ceil(left / 1000)} s at most.`)
     })
   } catch (error) {
-    const { message } = error as Error
-    if (error instanceof StoreFailure && error.passing) throw new UnavailableError(`DATABASE_URL names a database that is not there: ${message}`, { cause: error.cause })
+    const message = reasonOf(error as Error)
+    if (error instanceof StoreFailure && error.passing) throw new UnavailableError(`DATABASE_URL names a database that cannot be used at present: ${message}`, { cause: error.cause })
     throw new ConfigError([`DATABASE_URL names a database that cannot be used: ${message}`])
   }
 }
 
-/** A database is the same one after a change of its password. */
-function withoutCredentials (url: string): string {
-  return url.replace(/^(postgres(?:ql)?:\/\/)[^/?#]*@/, '$1')
+/** A deleted database must not be replaced by a new one without notice: its last list may be the only copy. */
+async function tellNewDatabase (snapshots: SnapshotFile | undefined, log: FastifyBaseLogger): Promise<void> {
+  const what = 'DATABASE_URL names a new, empty database, which was filled with the static list; the last run had another one at this address'
+  try {
+    const file = await snapshots?.setAside()
+    if (file !== undefined) log.warn(`${what}. Its list is kept in ${file}`)
+  } catch (error) {
+    log.warn({ err: error }, `${what}, and its list could not be kept`)
+  }
 }
 
-/** Identifies a source. A digest, because other users may read the snapshot file. */
-function originOf (url: string): string {
-  return createHash('sha256').update(url).digest('base64url')
+/** The message for the operator: of a database's failure with the driver's own, which names roles and paths. */
+function reasonOf (error: Error): string {
+  if (!(error instanceof StoreFailure)) return error.message
+  const { message, code } = error.cause as NodeJS.ErrnoException
+  // Node's error for a host with several addresses has a code and no message.
+  return `${error.message.replace(/\.$/, '')}: ${message || code}`
+}
+
+/** Identifies a source by its address. A digest, because other users may read the snapshot file. */
+function originOf (address: string): string {
+  return createHash('sha256').update(address).digest('base64url')
 }
 
 function watchers (catalog: Catalog, log: FastifyBaseLogger): Parameters<ModelStore['watch']> {
@@ -192,7 +208,7 @@ function watchers (catalog: Catalog, log: FastifyBaseLogger): Parameters<ModelSt
       catalog.edited(revision)
     },
     error => {
-      if (!troubled) log.warn({ err: error }, 'edits by other processes are not noticed until the database answers again')
+      if (!troubled) log.warn({ err: loggedError(error) }, 'edits by other processes are not noticed until the database answers again')
       troubled = true
     },
     () => { catalog.refresh() }

@@ -45,11 +45,16 @@ function hasBody ({ headers }: IncomingMessage): boolean {
   return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
 }
 
+/** Whether an operator needs the error's cause: a failure, or a conflict that a database's refusal of a change caused. */
+function concernsOperator ({ statusCode, code }: GatewayError): boolean {
+  return statusCode >= 500 || code === 'conflict'
+}
+
 /** Sends any error in the one shape, with the headers that belong to it. */
 function sendError (error: FastifyError | GatewayError, request: FastifyRequest, reply: FastifyReply): void {
   const known = toGatewayError(error)
   // The line of a proxied request names the cause, without the upstream's bytes that undici's errors hold.
-  if (known.statusCode >= 500 && known.cause !== undefined && !reply.proxied) request.log.warn({ err: known.cause }, known.message)
+  if (known.cause !== undefined && concernsOperator(known) && !reply.proxied) request.log.warn({ err: known.cause }, known.message)
   const body = usesAnthropicErrors(request.url) ? anthropicErrorBody(known) : known.toBody()
   reply.code(known.statusCode).headers(known.headers)
   if (!isUploading(request.raw)) {

@@ -1,5 +1,5 @@
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
-import { basename, dirname, extname, join } from 'node:path'
+import { basename, dirname, extname, join, parse } from 'node:path'
 import { createHash } from 'node:crypto'
 import { Type, type ArrayOptions, type Static, type TSchema } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
@@ -64,6 +64,8 @@ export class SnapshotFile {
   #retry: NodeJS.Timeout | undefined
   #failures = 0
   #closed = false
+  /** The curated list that was read, until {@link release}. */
+  #lastCurated: KeptList<CuratedModel> | undefined
 
   /** @param origins of this gateway's lists @param onTrouble called for each file that cannot be read or written */
   constructor (file: string, onTrouble: (error: unknown) => void, origins: Origins = {}) {
@@ -85,7 +87,25 @@ export class SnapshotFile {
       const lists = [shared[name], own[name]].filter(list => list?.origin === this.#origins[name]).toSorted((a, b) => (b?.loadedAt ?? 0) - (a?.loadedAt ?? 0))
       if (lists[0] !== undefined) Object.assign(snapshot, { [name]: lists[0] })
     }
+    this.#lastCurated = snapshot.curated?.origin === this.#origins.curated ? snapshot.curated : undefined
     return snapshot
+  }
+
+  /**
+   * Writes the curated list that {@link read} found into a file of its own, which
+   * later lists do not overwrite. @returns its path; undefined if no list was found
+   */
+  async setAside (): Promise<string | undefined> {
+    if (this.#lastCurated === undefined) return undefined
+    const { dir, name, ext } = parse(this.#file)
+    const file = join(dir, `${name}.kept-${new Date().toISOString().replace(/[-:.]/g, '')}${ext}`)
+    await replace(file, { format: 1, curated: this.#lastCurated })
+    return file
+  }
+
+  /** Frees the memory of the list for {@link setAside}. */
+  release (): void {
+    this.#lastCurated = undefined
   }
 
   /** Writes the lists if they have changed; if only their dates have, at intervals. */

@@ -1,15 +1,18 @@
 /** The kinds of database failure. */
-export type FailureKind = 'unreachable' | 'lost' | 'full' | 'locked' | 'readonly' | 'denied' | 'gone' | 'damaged' | 'unknown'
+export type FailureKind = 'unreachable' | 'lost' | 'refused' | 'missing' | 'unopenable' | 'full' | 'locked' | 'readonly' | 'denied' | 'gone' | 'damaged' | 'unknown'
 
 /** The message for clients of each kind, without addresses or names of roles and tables. */
 const MESSAGES: Record<FailureKind, string> = {
   unreachable: 'The database cannot be reached.',
   lost: 'The connection to the database was lost.',
+  refused: 'The database refuses the login of the gateway.',
+  missing: 'The database does not exist.',
+  unopenable: 'The file of the database cannot be opened.',
   full: 'The disk of the database is full.',
   locked: 'The database is locked by another program.',
   readonly: 'The database is read-only.',
   denied: 'The database does not permit this to the gateway: its user lacks a right.',
-  gone: 'The file of the database was deleted or replaced while the gateway was running. Put it back or restart the gateway.',
+  gone: 'The file of the database was deleted or replaced while the gateway was running. Move the same file back; or restore a backup and restart. A restart without the file begins a new, empty database.',
   damaged: 'The file of the database is damaged.',
   unknown: 'The database failed.'
 }
@@ -40,6 +43,11 @@ export class StoreFailure extends Error {
   }
 }
 
+/** The error that the log shows: of a failure the driver's, because pino would write both messages as one. */
+export function loggedError (error: unknown): unknown {
+  return error instanceof StoreFailure ? error.cause : error
+}
+
 /** Primary result codes of SQLite (https://www.sqlite.org/rescode.html). */
 const SQLITE: Record<number, FailureKind> = {
   3: 'denied',
@@ -58,6 +66,8 @@ const SQLITE_READONLY_DBMOVED = 1032
 
 /** Codes of PostgreSQL (its manual, appendix A), whole or by class, and those of sockets. */
 const POSTGRES: Record<string, FailureKind> = {
+  28: 'refused',
+  '3D000': 'missing',
   53100: 'full',
   53300: 'unreachable',
   25006: 'readonly',

@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { accessSync, chmodSync, closeSync, constants, existsSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { backup, DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { setImmediate, setTimeout as delay } from 'node:timers/promises'
@@ -19,14 +19,23 @@ const SLICE = 250
 /** Pages that a backup copies in one step. */
 const BACKUP_PAGES = 200
 
-/** SQLite in a file, through node:sqlite. */
-export async function sqliteEngine (file: string): Promise<Engine> {
-  makePrivate(file)
-  const database = await patiently(() => open(file))
-  const opened = identity(file)
-  const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database: shim(database) }) })
+/** SQLite in a file, through node:sqlite. The file is opened at the first query. */
+export function sqliteEngine (file: string): Engine {
+  let database: DatabaseSync | undefined
+  let opened: string | undefined
+  const db = new Kysely<Tables>({
+    dialect: new SqliteDialect({
+      // Kysely calls it again at the next query if it fails, as it does while another process holds the file's lock.
+      database: async () => {
+        database = open(file)
+        opened = identity(file)
+        return shim(database)
+      }
+    })
+  })
   /** SQLite itself notices this only at a write. @throws StoreFailure where the file was replaced or deleted. */
   const stillThere = () => {
+    if (opened === undefined) return
     const found = identity(file)
     if (found !== opened) throw new StoreFailure('gone', new Error(`${file} was ${found === undefined ? 'deleted' : 'replaced'}`))
   }
@@ -40,7 +49,7 @@ export async function sqliteEngine (file: string): Promise<Engine> {
     transaction: async work => {
       stillThere()
       const result = await patiently(async () => await inTransaction(db, work))
-      foldLog(database)
+      foldLog(database as DatabaseSync)
       return result
     },
     models: slicedRows,
@@ -55,21 +64,21 @@ export async function sqliteEngine (file: string): Promise<Engine> {
     backup: async target => {
       stillThere()
       // A separate connection: the copy runs on another thread while edits continue.
-      const source = new DatabaseSync(file, { readOnly: true })
+      const source = opening(file, () => new DatabaseSync(file, { readOnly: true }))
       try {
         await backup(source, target, { rate: BACKUP_PAGES })
       } finally {
         source.close()
       }
     },
-    close: async () => {
-      await db.destroy()
-      if (database.isOpen) database.close()
-    }
+    close: async () => await db.destroy()
   }
 }
 
-/** Creates the file and its folders for this user only; SQLite would make them readable by all. */
+/**
+ * Creates the file and its folders for this user only; SQLite would make them
+ * readable by all. @throws the system's error
+ */
 function makePrivate (file: string): void {
   if (file === ':memory:') return
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
@@ -77,8 +86,9 @@ function makePrivate (file: string): void {
     const handle = openSync(file, 'wx', 0o600)
     closeSync(handle)
     chmodSync(file, 0o600)
-  } catch {
-    // It exists and keeps its mode, or it cannot be created, which opening it reports.
+  } catch (error) {
+    // An existing file keeps its mode.
+    if (!existsSync(file)) throw error
   }
 }
 
@@ -89,14 +99,37 @@ function identity (file: string): string | undefined {
   return found && `${found.dev}:${found.ino}`
 }
 
+/** @throws StoreFailure where the file cannot be opened; SQLite's error where it is locked or damaged */
 function open (file: string): DatabaseSync {
-  const database = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS })
+  const database = opening(file, () => {
+    makePrivate(file)
+    return new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS })
+  })
   try {
     keepOneFile(database)
     return database
   } catch (error) {
     database.close()
     throw error
+  }
+}
+
+/** Runs a function that opens the file. @throws StoreFailure, with the system's error as its cause where there is one: SQLite's does not say why */
+function opening<T> (file: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    const isSystems = failureKind(error) === undefined
+    throw new StoreFailure('unopenable', isSystems ? error : accessProblem(file) ?? error)
+  }
+}
+
+function accessProblem (file: string): unknown {
+  try {
+    accessSync(file, constants.R_OK)
+    return undefined
+  } catch (error) {
+    return error
   }
 }
 

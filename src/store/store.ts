@@ -60,18 +60,19 @@ export class ModelStore {
    * Applies migrations, and fills an empty models table once: models that an admin
    * deletes do not come back. The fields of these models do not count as set by an
    * admin. If nothing is left to do it writes nothing, so that a read-only role can
-   * start.
+   * start. @returns whether the database was new
    */
-  async prepare (seed: readonly ModelDraft[]): Promise<void> {
-    if (await this.#isPrepared()) return
+  async prepare (seed: readonly ModelDraft[]): Promise<boolean> {
+    if (await this.#isPrepared()) return false
     try {
-      await this.#transaction(async db => {
+      return await this.#transaction(async db => {
         await this.#engine.lockMigrations(db)
         await migrate(db)
         const { numUpdatedRows } = await db.updateTable('catalog_revision').set({ seeded: true }).where('seeded', '=', false).executeTakeFirst()
-        if (numUpdatedRows === 0n) return
+        if (numUpdatedRows === 0n) return false
         const contents = await this.#read(db)
         if (contents.placed.length === 0) await this.#write(db, contents, seed.map(model => ({ ...model, set: [] })), 'start')
+        return true
       })
     } catch (error) {
       if (!(error instanceof StoreFailure && error.refusal)) throw error
@@ -288,9 +289,12 @@ export class ModelStore {
   }
 }
 
-/** The store behind a `DATABASE_URL`. SQLite opens its file now, PostgreSQL connects at the first query. */
+/**
+ * The store behind a `DATABASE_URL`. It opens the file, or connects, at the first
+ * query. @throws Error that names the mistake in the URL
+ */
 export async function openStore (url: string, options: StoreOptions = { auditDays: 90 }): Promise<ModelStore> {
-  return new ModelStore(url.startsWith('sqlite:') ? await sqliteEngine(url.slice('sqlite:'.length)) : postgresEngine(url), options)
+  return new ModelStore(url.startsWith('sqlite:') ? sqliteEngine(url.slice('sqlite:'.length)) : postgresEngine(url), options)
 }
 
 /** A database error as StoreFailure; any other error unchanged. */

@@ -24,21 +24,32 @@ export function tempFile (t: Test, content: string): string {
   return file
 }
 
-/** A server with the catalog and its administration alone; `log` collects its warnings and errors. */
-export async function buildApp (t: Test, environment: Record<string, string> = {}): Promise<{ app: FastifyInstance, log: string[] }> {
-  const log: string[] = []
-  const app = Fastify({ pluginTimeout: 0, ...errorOptions(), logger: { level: 'warn', stream: { write: (line: string) => { log.push(JSON.parse(line).msg) } } } })
+/** A line of the log. */
+export interface LogLine {
+  msg: string
+  err?: { message: string }
+}
+
+/** A server with the catalog and its administration alone; `log` collects the messages of its warnings and errors, `lines` the whole lines. */
+export async function buildApp (t: Test, environment: Record<string, string> = {}): Promise<{ app: FastifyInstance, log: string[], lines: LogLine[] }> {
+  const [log, lines]: [string[], LogLine[]] = [[], []]
+  const write = (text: string) => {
+    const line = JSON.parse(text) as LogLine
+    lines.push(line)
+    log.push(line.msg)
+  }
+  const app = Fastify({ pluginTimeout: 0, ...errorOptions(), logger: { level: 'warn', stream: { write } } })
   await app.register(errors)
   const config = loadConfig({ CATALOG_SNAPSHOT_FILE: join(tempDir(t), 'snapshot.json'), ...environment })
   await app.register(keys, { credentials: new Credentials(config), except: ['/*'] })
   await app.register(catalog, { config })
   await app.register(admin)
   t.teardown(async () => await app.close())
-  return { app, log }
+  return { app, log, lines }
 }
 
 /** The same, listening on a port of its own. */
-export async function startApp (t: Test, environment: Record<string, string> = {}): Promise<{ app: FastifyInstance, log: string[], url: string }> {
-  const { app, log } = await buildApp(t, environment)
-  return { app, log, url: await app.listen({ port: 0, host: '127.0.0.1' }) }
+export async function startApp (t: Test, environment: Record<string, string> = {}): Promise<{ app: FastifyInstance, log: string[], lines: LogLine[], url: string }> {
+  const { app, log, lines } = await buildApp(t, environment)
+  return { app, log, lines, url: await app.listen({ port: 0, host: '127.0.0.1' }) }
 }

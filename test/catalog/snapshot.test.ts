@@ -1,11 +1,11 @@
 // What is kept over a restart: all that the list showed, and each list for itself.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
-import { SnapshotFile } from '../../src/catalog/snapshot.ts'
-import { byHand } from '../store/engines.ts'
+import { SnapshotFile, type Snapshot } from '../../src/catalog/snapshot.ts'
+import { byHand, freshPostgres, postgresMissing, wired } from '../store/engines.ts'
 import { buildApp, tempDir, tempFile } from './helper.ts'
 
 async function readBack (file: string) {
@@ -44,6 +44,88 @@ t.test('a list that cannot be used does not take the other with it', async t => 
     t.same(snapshot, { format: 1, ...expected }, readFileSync(file, 'utf8'))
     t.equal(troubles.length, Object.keys(content as object).length - Object.keys(expected as object).length)
   }
+})
+
+t.test('where a new database has taken the place of the one that it came from, it is kept aside', async t => {
+  const dir = tempDir(t)
+  const file = join(dir, 'catalog.db')
+  const environment = { CATALOG_SOURCE: 'database', DATABASE_URL: `sqlite:${file}`, CATALOG_SNAPSHOT_FILE: join(dir, 'snapshot.json') }
+  const run = async (settings: Record<string, string> = {}) => await buildApp(t, { ...environment, ...settings })
+  const curate = async ({ app }: Awaited<ReturnType<typeof run>>, id: string) => {
+    await app.modelStore?.change('ann', () => [{ id, name: 'Mine', description: '', type: 'chat', isActive: true }])
+    await app.catalog.edited()
+    await app.close()
+  }
+  const asides = () => readdirSync(dir).filter(name => /^snapshot\.kept-\d{8}T\d{9}Z\.json$/.test(name)).toSorted()
+  const keptIn = (name: string | undefined) => (JSON.parse(readFileSync(join(dir, String(name)), 'utf8')) as Snapshot).curated?.value.map(({ id }) => id)
+  const first = await run()
+  await curate(first, 'mine')
+  const other = await run({ DATABASE_URL: `sqlite:${file}.other` })
+  await other.app.close()
+  t.same([...first.log, ...other.log].filter(line => !line.startsWith('DEFAULT_')), [], 'a first start says nothing')
+  t.same(asides(), [])
+
+  rmSync(file)
+  const second = await run()
+  t.equal(second.app.catalog.list().length, 7)
+  t.match(second.log[0], 'DATABASE_URL names a new, empty database')
+  t.match(second.log[0], asides()[0], 'the warning names the file')
+  t.same(keptIn(asides()[0]), ['mine'])
+  await curate(second, 'again')
+
+  rmSync(file)
+  mkdirSync(file)
+  const third = await run()
+  t.equal(third.app.catalog.freshness().origin, 'snapshot', 'while the database cannot be used')
+  rmdirSync(file)
+  await third.app.catalog.refresh()
+  t.equal(third.app.catalog.freshness().origin, 'database')
+  t.equal(asides().length, 2)
+  t.same(keptIn(asides()[1]), ['again'])
+  await third.app.close()
+
+  const { log } = await run()
+  t.same(log, [])
+  t.equal(asides().length, 2, 'they stay')
+})
+
+t.test('it stays valid while the URL names the same database', { skip: await postgresMissing() }, async t => {
+  const wire = await wired(t, await freshPostgres(t))
+  const { host: at, port, pathname } = new URL(wire.url)
+  const database = pathname.slice(1)
+  const environment = { CATALOG_SOURCE: 'database', CATALOG_SNAPSHOT_FILE: join(tempDir(t), 'snapshot.json'), DATABASE_WAIT: '0' }
+  const { app } = await buildApp(t, { ...environment, DATABASE_URL: wire.url })
+  await app.close()
+  await wire.cut()
+  const originWith = async (DATABASE_URL: string) => {
+    const { app } = await buildApp(t, { ...environment, DATABASE_URL })
+    return app.catalog.freshness().origin
+  }
+  for (const url of [
+    `postgres://postgres:new@${at}/${database}`,
+    `postgresql://other:new@${at}/${database}`,
+    `postgres://${at}/${database}?user=other&password=new`,
+    `postgres://postgres@${at}/${database}?sslmode=disable&application_name=x&connect_timeout=1`,
+    `postgres://elsewhere:1/${database}?host=127.0.0.1&port=${port}`
+  ]) t.equal(await originWith(url), 'snapshot', url)
+  for (const url of [
+    `postgres://postgres@${at}/${database}2`,
+    `postgres://postgres@127.0.0.2:${port}/${database}`,
+    `postgres://postgres@${at}/${database}?options=-csearch_path%3Dother`
+  ]) await t.rejects(originWith(url), { name: 'UnavailableError' }, url)
+})
+
+t.test('the port of PostgreSQL may be left out', { skip: await postgresMissing() }, async t => {
+  const url = new URL(await freshPostgres(t))
+  if (!['', '5432'].includes(url.port)) return t.comment('the server has another port')
+  const environment = { CATALOG_SOURCE: 'database', CATALOG_SNAPSHOT_FILE: join(tempDir(t), 'snapshot.json') }
+  url.port = ''
+  const { app } = await buildApp(t, { ...environment, DATABASE_URL: url.href })
+  await app.close()
+  url.port = '5432'
+  url.username = 'no_such_role'
+  const { app: restarted } = await buildApp(t, { ...environment, DATABASE_URL: url.href })
+  t.equal(restarted.catalog.freshness().origin, 'snapshot')
 })
 
 const kept = (origin: string, ...ids: string[]) => ({ format: 1 as const, reported: { origin, loadedAt: Date.now(), value: ids.map(id => ({ id })) } })

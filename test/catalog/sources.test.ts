@@ -65,7 +65,7 @@ t.test('inference: the curated list until the service is there; then what it rep
   t.same(await list(url), { ids: BUILT_IN_IDS, status: 'model-gateway; hit; detail=curated', age: undefined })
   while (app.catalog.status().lastError === null) await delay(5)
   t.match(app.catalog.status(), { source: 'inference', origin: 'curated', count: 7, lastSuccess: null, lastError: { message: 'The inference service cannot be used (ECONNREFUSED).' }, nextTry: String })
-  t.match(log, ['the catalog could not be read (inference); the curated list is used until it does'])
+  t.match(log, ['the catalog could not be read (inference); the curated list is used until it answers'])
   await up()
   await becomes(url, ['gemini-1.5-flash', 'x/new', 'sdxl'])
   t.match((await list(url)).status, /^model-gateway; hit; ttl=1(800|799); detail=inference$/)
@@ -220,8 +220,8 @@ t.test('inference with a database: it names, orders and hides', async t => {
 })
 
 t.test('a database that is down at start: the start fails in plain words', async t => {
-  await t.rejects(buildApp(t, { CATALOG_SOURCE: 'database', DATABASE_URL: 'postgres://gateway:hunter2@127.0.0.1:1/x', DATABASE_WAIT: '0' }), { name: 'UnavailableError', message: /^DATABASE_URL names a database that is not there: (?!.*hunter2)/ })
-  await t.rejects(buildApp(t, { CATALOG_SOURCE: 'database', DATABASE_URL: `sqlite:${tempDir(t)}` }), { name: 'ConfigError', message: /^DATABASE_URL names a database that cannot be opened: unable to open database file/ })
+  await t.rejects(buildApp(t, { CATALOG_SOURCE: 'database', DATABASE_URL: 'postgres://gateway:hunter2@127.0.0.1:1/x', DATABASE_WAIT: '0' }), { name: 'UnavailableError', message: /^DATABASE_URL names a database that cannot be used at present: (?!.*hunter2)/ })
+  await t.rejects(buildApp(t, { CATALOG_SOURCE: 'database', DATABASE_URL: `sqlite:${tempDir(t)}` }), { name: 'ConfigError', message: /^DATABASE_URL names a database that cannot be used: The file of the database cannot be opened: unable to open database file$/ })
 })
 
 t.test('a database that goes away and comes back, also over a restart', { skip: noPostgres }, async t => {

@@ -18,14 +18,14 @@ t.test('warned of at the start and every few minutes, until it answers', async t
   const INFERENCE_SERVICE_URL = await listen(t, createServer((_request, response) => answer(response)))
   const { app, url, log } = await startApp(t, { CATALOG_SOURCE: 'inference', INFERENCE_SERVICE_URL })
   while (log.length === 0) await delay(5)
-  t.match(log[0], 'the catalog could not be read (inference); the curated list is used until it does')
+  t.match(log[0], 'the catalog could not be read (inference); the curated list is used until it answers')
   const response = await fetch(`${url}/v1/models`)
   t.equal(response.headers.get('cache-status'), 'model-gateway; hit; detail=curated')
   t.equal(response.headers.get('age'), null)
   t.equal((await response.json() as unknown[]).length, 7)
   t.match(app.catalog.status(), { source: 'inference', origin: 'curated', lastSuccess: null, lastError: { message: 'The inference service has no list of models: /models answers 503; /v1/models answers 503.' } })
 
-  const reminders = () => log.filter(line => line === 'the inference service has not answered with its list since the start; the curated list is used until it does').length
+  const reminders = () => log.filter(line => line === 'the inference service has not answered with its list since the start; the curated list is used until it answers').length
   t.equal(reminders(), 0)
   mock.timers.tick(5 * MINUTES)
   t.equal(reminders(), 1)
@@ -57,6 +57,6 @@ t.test('the list of the last run says so too', async t => {
   const { log } = await startApp(t, environment)
   while (!log.some(line => line.startsWith('the catalog could not be read'))) await delay(5)
   mock.timers.tick(5 * MINUTES)
-  t.ok(log.includes('the catalog could not be read (inference); the list of the last run is used until it does'))
-  t.ok(log.includes('the inference service has not answered with its list since the start; the list of the last run is used until it does'))
+  t.ok(log.includes('the catalog could not be read (inference); the list of the last run is used until it answers'))
+  t.ok(log.includes('the inference service has not answered with its list since the start; the list of the last run is used until it answers'))
 })

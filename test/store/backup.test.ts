@@ -2,7 +2,7 @@
 // docs/catalog.md names (`cp`, `VACUUM INTO`, `pg_dump`), each put in place of a
 // lost database.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { copyFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -47,6 +47,31 @@ t.test('SQLite', async t => {
     t.equal(await restored.rename('Again'), 200, `${copy} can be edited`)
   }
   t.same(left(), [], 'no draft of a backup is left')
+})
+
+t.test('SQLite: a folder for temporary files that cannot hold the copy', async t => {
+  const dir = tempDir(t)
+  const { backup } = await gateway(t, `sqlite:${join(dir, 'catalog.db')}`)
+  const before = process.env['TMPDIR']
+  t.teardown(() => {
+    if (before === undefined) delete process.env['TMPDIR']
+    else process.env['TMPDIR'] = before
+  })
+  const refuses = async (t: Test, folder: string) => {
+    process.env['TMPDIR'] = folder
+    const answer = await backup()
+    t.equal(answer.status, 503)
+    t.match(await answer.json(), { error: { code: 'not_ready', message: 'The copy cannot be written to the folder for temporary files (TMPDIR): it is full, missing or not writable.' } })
+  }
+  await t.test('missing', async t => await refuses(t, join(dir, 'missing')))
+  const full = join(dir, 'full')
+  mkdirSync(full)
+  const isMounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', full]).status === 0
+  t.teardown(() => { spawnSync('umount', ['--lazy', full]) })
+  await t.test('full', { skip: !isMounted && process.env['CI'] !== 'true' && 'no file system may be mounted here' }, async t => {
+    await refuses(t, full)
+    t.same(readdirSync(full), [], 'no draft is left')
+  })
 })
 
 const noDump = spawnSync('pg_dump', ['--version']).error !== undefined && process.env['CI'] !== 'true' && 'pg_dump is not installed'

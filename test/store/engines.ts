@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
+import { mkdirSync } from 'node:fs'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import pg from 'pg'
 import type { Test } from 'tap'
@@ -96,7 +97,9 @@ export async function wired (t: Test, url: string): Promise<Wire> {
 /** Runs a statement on a database past the store, as an operator would. */
 export async function byHand (url: string, statement: string): Promise<void> {
   if (url.startsWith('sqlite:')) {
-    const database = new DatabaseSync(url.slice('sqlite:'.length), { timeout: 1000 })
+    const file = url.slice('sqlite:'.length)
+    mkdirSync(dirname(file), { recursive: true })
+    const database = new DatabaseSync(file, { timeout: 1000 })
     database.exec(statement)
     database.close()
     return

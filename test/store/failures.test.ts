@@ -11,6 +11,7 @@ import { DatabaseSync } from 'node:sqlite'
 import t, { type Test } from 'tap'
 import { openStore } from '../../src/store/store.ts'
 import { startApp, tempDir } from '../catalog/helper.ts'
+import { eventually } from '../helper.ts'
 import { byHand, freshPostgres, onServer, postgresMissing } from './engines.ts'
 
 const KEY = 'the-admin-key-of-a-test'
@@ -25,8 +26,8 @@ function edits (url: string) {
 }
 
 async function gateway (t: Test, DATABASE_URL: string) {
-  const { url, log } = await startApp(t, { CATALOG_SOURCE: 'database', DATABASE_URL, ADMIN_API_KEY: KEY })
-  return { edit: edits(url), log }
+  const { url, log, lines } = await startApp(t, { CATALOG_SOURCE: 'database', DATABASE_URL, ADMIN_API_KEY: KEY })
+  return { edit: edits(url), log, lines }
 }
 
 /** A file system of 256 KiB. */
@@ -74,13 +75,27 @@ t.test('SQLite: a file that is deleted or replaced underneath', async t => {
   const dir = tempDir(t)
   const file = join(dir, 'catalog.db')
   const { edit } = await gateway(t, `sqlite:${file}`)
-  const gone = { status: 503, error: { message: /^The file of the database was deleted or replaced/ } }
+  const message = 'The file of the database was deleted or replaced while the gateway was running. Move the same file back; or restore a backup and restart. A restart without the file begins a new, empty database.'
+  const gone = { status: 503, error: { message } }
   renameSync(file, `${file}.away`)
   t.match(await edit('sdxl', { name: 'Lost' }), gone)
   writeFileSync(file, readFileSync(`${file}.away`))
   t.match(await edit('sdxl', { name: 'Lost' }), gone, 'a copy in its place is another file')
   renameSync(`${file}.away`, file)
   t.equal((await edit('sdxl', { name: 'Kept' })).status, 200, 'put back, it is used again')
+})
+
+t.test('the log has the error of the database, wherever it fails', async t => {
+  const file = join(tempDir(t), 'catalog.db')
+  const { app, lines, url } = await startApp(t, { CATALOG_SOURCE: 'database', DATABASE_URL: `sqlite:${file}`, ADMIN_API_KEY: KEY })
+  rmSync(file)
+  await app.catalog.refresh()
+  await fetch(`${url}/admin/catalog/refresh`, { method: 'POST', headers: { authorization: `Bearer ${KEY}` } })
+  const noticed = 'edits by other processes are not noticed until the database answers again'
+  await eventually(() => lines.some(({ msg }) => msg === noticed), 5000)
+  for (const msg of [/^the catalog could not be read \(database\)/, /^the other gateways .* could not be asked/, noticed]) {
+    t.equal(lines.find(line => line.msg.match(msg))?.err?.message, `${file} was deleted`, String(msg))
+  }
 })
 
 t.test('SQLite: the file is whole between two changes, and private', async t => {
@@ -129,12 +144,14 @@ t.test('PostgreSQL: a server that is read-only, and a role without rights', { sk
 
   const reader = await gateway(t, asRole.href)
   t.match(await reader.edit('a', { name: 'A' }), { status: 409, error: { code: 'conflict', message: 'The database does not permit this to the gateway: its user lacks a right.' } })
+  t.match(reader.lines.at(-1), { msg: 'The database does not permit this to the gateway: its user lacks a right.', err: { message: /^permission denied for table/ } }, 'the log names what is missing')
   await byHand(url, `grant update, insert, delete on all tables in schema public to ${role}`)
   t.equal((await reader.edit('a', { name: 'A' })).status, 200, 'a right to create tables is not needed where they are there')
 
   await onServer(`alter role ${role} set default_transaction_read_only = on`)
   const readOnly = await gateway(t, asRole.href)
   t.match(await readOnly.edit('a', { name: 'B' }), { status: 409, error: { code: 'conflict', message: 'The database is read-only.' } })
+  t.match(readOnly.lines.at(-1), { msg: 'The database is read-only.', err: { message: /read-only transaction/ } })
   await onServer(`alter role ${role} reset default_transaction_read_only`)
 
   const empty = new URL(await freshPostgres(t))

@@ -33,8 +33,6 @@ const VERSION_1 = `
 for (const { engine, skip, freshUrl } of ENGINES) {
   t.test(engine, { skip }, async t => {
     const url = await freshUrl(t)
-    const first = await openStore(url)
-    await first.close()
     await byHand(url, VERSION_1)
     const store = await openStore(url)
     t.teardown(async () => await store.close())

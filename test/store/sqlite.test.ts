@@ -37,5 +37,7 @@ t.test('the file and its folders are made; a path that cannot be is a clear erro
   const store = await openStore(`sqlite:${join(dir, 'a', 'b', 'c.db')}`)
   await store.prepare([])
   await store.close()
-  await t.rejects(openStore(`sqlite:${dir}`), /unable to open database file/)
+  const folder = await openStore(`sqlite:${dir}`)
+  t.teardown(async () => await folder.close())
+  await t.rejects(folder.prepare([]), { name: 'StoreFailure', kind: 'unopenable', cause: { message: /unable to open database file/ } })
 })
