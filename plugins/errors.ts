@@ -9,6 +9,13 @@ import { ambiguity, isPlainTarget } from '../src/http/well-formed.ts'
 import { usesAnthropicErrors } from '../src/proxy/endpoints.ts'
 import { logAnswered } from './request-log.ts'
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The code of the error that the gateway answers with. */
+    errorCode: ErrorCode | undefined
+  }
+}
+
 // Fastify's and its plugins' codes. The messages are the gateway's own, since theirs may name internals.
 const CODES: Record<string, ErrorCode> = {
   FST_ERR_BAD_URL: 'invalid_url',
@@ -55,6 +62,7 @@ function sendError (error: FastifyError | GatewayError, request: FastifyRequest,
   const known = toGatewayError(error)
   // The line of a proxied request names the cause, without the upstream's bytes that undici's errors hold.
   if (known.cause !== undefined && concernsOperator(known) && !reply.proxied) request.log.warn({ err: known.cause }, known.message)
+  request.errorCode = known.code
   const body = usesAnthropicErrors(request.url) ? anthropicErrorBody(known) : known.toBody()
   reply.code(known.statusCode).headers(known.headers)
   if (!isUploading(request.raw)) {
@@ -97,6 +105,7 @@ export function errorOptions () {
  * {@link errorOptions}.
  */
 export default fp(function errors (fastify: FastifyInstance, _options, done) {
+  fastify.decorateRequest('errorCode', undefined)
   const methods = new RouteMethods()
   fastify.addHook('onRoute', ({ url, method }) => methods.add(url, method))
   fastify.setErrorHandler(sendError)

@@ -46,7 +46,7 @@ export function logAnswered (request: FastifyRequest, reply: FastifyReply): void
 }
 
 function answered (request: FastifyRequest, reply: FastifyReply) {
-  return { ...whoAndWhat(request), model: editedModel(request), status: reply.statusCode, durationMs: logged(reply.elapsedTime) }
+  return { ...whoAndWhat(request), traceId: traceIdOf(request.headers), model: editedModel(request), status: reply.statusCode, error: request.errorCode, durationMs: logged(reply.elapsedTime) }
 }
 
 /** Logs a proxied request, also one without an answer. */

@@ -45,6 +45,20 @@ t.test('each line tells the client, the key and what it was about; never a promp
   t.notMatch(gateway.output(), /secret|a-key-of|key-of-alice|wrong-key/)
 })
 
+t.test('a line about an error has its code, and each line the trace that its client named', async t => {
+  const gateway = await spawnGateway(t, { API_KEYS: 'studio:a-key-of-the-studio', RATE_LIMIT: '2' })
+  const headers = { authorization: 'Bearer a-key-of-the-studio', traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' }
+  const at = (path: string, more = {}) => fetch(`http://127.0.0.1:${gateway.port}${path}`, { headers: { ...headers, ...more } }).then(response => response.arrayBuffer())
+  await at('/v1/models', { authorization: 'Bearer wrong-key-of-nobody' })
+  await at('/v1/models')
+  await at('/v1/models/none')
+  await at('/v1/models')
+  const answers = () => lines(gateway).filter(({ msg }) => msg === 'answered')
+  await eventually(() => answers().length === 4, 5000, gateway.output)
+  t.same(answers().map(({ status, error }) => [status, error]), [[401, 'invalid_api_key'], [200, undefined], [404, 'model_not_found'], [429, 'rate_limit_exceeded']])
+  t.same(new Set(answers().map(({ traceId }) => traceId)), new Set(['0af7651916cd43dd8448eb211c80319c']))
+})
+
 t.test('every line names the client in the same field, by its address alone', async t => {
   const gateway = await spawnGateway(t, { TRUST_PROXY: 'true' })
   const requests = [

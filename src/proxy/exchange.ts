@@ -132,8 +132,11 @@ export class Exchange {
     const { admission } = this.#services
     const startedAt = performance.now()
     this.record.phase = 'queued'
-    await admission.acquire(this.#stop.signal)
-    this.record.queueWait = performance.now() - startedAt
+    try {
+      await admission.acquire(this.#stop.signal)
+    } finally {
+      this.record.queueWait = performance.now() - startedAt
+    }
     try {
       await this.#send(body)
     } finally {

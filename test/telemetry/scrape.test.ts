@@ -1,8 +1,9 @@
 // `GET /metrics` is open on a port of its own; without one it is behind API_KEYS like
 // everything else. Scrapers get the format that they ask for.
 import t from 'tap'
+import { startFakeInference } from '../fake-inference.ts'
 import { freePort } from '../free-port.ts'
-import { startGateway, type Teardown } from '../helper.ts'
+import { rawClient, startGateway, type Teardown } from '../helper.ts'
 import { samplesOf } from './helper.ts'
 
 const start = async (t: Teardown, settings: Record<string, string>) => (await startGateway(t, settings)).url
@@ -65,4 +66,27 @@ t.test('in the format asked for', async t => {
     t.equal(answer.headers.get('content-type') === openmetrics, expected, accept)
     t.equal(text.endsWith('# EOF\n'), expected, accept)
   }
+})
+
+t.test('real requests with made-up models, paths, methods and keys make no series of their own', async t => {
+  const service = await startFakeInference()
+  t.teardown(() => service.close())
+  const { url, port } = await startGateway(t, { INFERENCE_SERVICE_URL: service.url, API_KEYS: 'key', PROXY_EXTRA_PATHS: 'files/*' })
+  const authorization = { authorization: 'Bearer key' }
+  const send = async (i: number) => {
+    const json = { ...authorization, 'content-type': 'application/json' }
+    await (await fetch(`${url}/v1/chat/completions`, { method: 'POST', headers: json, body: JSON.stringify({ model: `model-${i}` }) })).text()
+    await (await fetch(`${url}/v1/files/${i}`, { method: 'DELETE', headers: authorization })).text()
+    await (await fetch(`${url}/path-${i}`, { headers: authorization })).text()
+    await (await fetch(`${url}/v1/models/id-${i}`, { headers: authorization })).text()
+    await (await fetch(`${url}/v1/models`, { headers: { authorization: `Bearer wrong-${i}` } })).text()
+    await (await rawClient(port, `METHOD${i} /v1/models HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n`)).closed
+  }
+  // What Node measures of itself, such as the kinds of garbage collection, comes and goes.
+  const series = async () => [...samplesOf(await (await fetch(`${url}/metrics`, { headers: authorization })).text()).keys()].filter(name => /^(gateway|gen_ai)_/.test(name)).sort()
+  await series()
+  for (let i = 0; i < 20; i++) await send(i)
+  const before = await series()
+  for (let i = 100; i < 200; i++) await send(i)
+  t.same(await series(), before)
 })

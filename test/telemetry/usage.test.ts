@@ -71,6 +71,20 @@ t.test('any bytes at all do no harm', async () => {
   }), { numRuns: 2000 })
 })
 
+t.test('cached tokens are counted once, whichever way a service counts its input', async t => {
+  const cases: [usage: object, input: number, cachedInput: number][] = [
+    // Anthropic: the input is what did not come from the cache.
+    [{ input_tokens: 20, cache_read_input_tokens: 80, output_tokens: 5 }, 100, 80],
+    // LiteLLM: both shapes in one, and the input is all of it.
+    [{ prompt_tokens: 100, prompt_tokens_details: { cached_tokens: 80 }, cache_read_input_tokens: 80, completion_tokens: 5 }, 100, 80]
+  ]
+  for (const [usage, input, cachedInput] of cases) {
+    const reader = usageReader('application/json', undefined)!
+    reader.read(Buffer.from(JSON.stringify({ usage })))
+    t.match(reader.usage, { input, cachedInput, output: 5 })
+  }
+})
+
 t.test('counts that are none are not counted', async t => {
   for (const count of ['-1', '1.5', '1e300', '"7"', 'null', '{}', '[7]', 'true', '99999999999999999999']) {
     const reader = usageReader('application/json', undefined)!

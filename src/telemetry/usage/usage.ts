@@ -37,8 +37,8 @@ export function readUsage (value: unknown): Usage | undefined {
   set(usage, 'output', firstOf(fields, PATHS.output))
   set(usage, 'cachedInput', firstOf(fields, PATHS.cachedInput))
   set(usage, 'reasoning', firstOf(fields, PATHS.reasoning))
-  // Anthropic's `input_tokens` exclude those from its cache.
-  if (usage.input !== undefined) usage.input += (countAt(fields, 'cache_read_input_tokens') ?? 0) + (countAt(fields, 'cache_creation_input_tokens') ?? 0)
+  // Anthropic's `input_tokens` exclude those from its cache. LiteLLM adds its names of them to OpenAI's counts, which include them.
+  if (usage.input !== undefined && countAt(fields, 'prompt_tokens') === undefined) usage.input += (countAt(fields, 'cache_read_input_tokens') ?? 0) + (countAt(fields, 'cache_creation_input_tokens') ?? 0)
   // A reranker states the total only.
   if (usage.input === undefined && usage.output === undefined) set(usage, 'input', countAt(fields, 'total_tokens'))
   return isEmpty(usage) ? undefined : usage
