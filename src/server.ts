@@ -46,6 +46,8 @@ export async function serve (environment: NodeJS.ProcessEnv): Promise<string> {
   for (const warning of settingWarnings(environment, config)) app.log.warn(warning)
   app.reload.register('keys', () => app.credentials.renew(load()))
   app.reload.register('catalog', () => app.catalog.reloadStatic())
+  const { modelStore: store } = app
+  if (store !== null && config.DATABASE_URL !== undefined) app.reload.register('database', () => store.useUrl(load().DATABASE_URL ?? ''))
   process.on('SIGHUP', () => app.reload.run())
   let stopping: Promise<void> | undefined
   for (const signal of ['SIGTERM', 'SIGINT']) {

@@ -69,6 +69,11 @@ export function postgresEngine (url: string): Engine {
     lockMigrations: async transaction => { await sql`select pg_advisory_xact_lock(${sql.lit(MIGRATION_LOCK)})`.execute(transaction) },
     announce: async (transaction, revision) => { await sql`select pg_notify(${CHANNEL}, ${String(revision)})`.execute(transaction) },
     watch: (onState, onTrouble) => watch(options, onState, onTrouble),
+    useUrl: url => {
+      checkUrl(url)
+      options.connectionString = url
+      pool.options.connectionString = url
+    },
     close: async () => await db.destroy()
   }
 }

@@ -71,6 +71,8 @@ export function sqliteEngine (file: string): Engine {
         source.close()
       }
     },
+    // Nobody logs in to a file.
+    useUrl: () => {},
     close: async () => await db.destroy()
   }
 }

@@ -5,6 +5,7 @@ import { pruneAudit, readAudit, type AuditEntry, type AuditPosition } from './au
 import { changeOf, editOf, type Change } from './changes.ts'
 import type { Engine } from './engine.ts'
 import { failureKind, StoreFailure } from './failure.ts'
+import { databaseIdentity } from './identity.ts'
 import { postgresEngine } from './postgres.ts'
 import { inOrder, placedRecord, rowOf, settled, type ModelDraft, type ModelRecord, type PlacedRecord } from './records.ts'
 import { isPrepared, migrate, type ModelRow, type Tables } from './schema.ts'
@@ -37,6 +38,7 @@ const PRUNE = { entries: 1000, after: 3600_000 }
  */
 export class ModelStore {
   readonly #engine: Engine
+  readonly #identity: string
   readonly #auditDays: number
   /** The content as last read, or as computed by the last edit. */
   #copy: Contents | undefined
@@ -46,9 +48,19 @@ export class ModelStore {
   #refreshed = 0
   #unpruned = { entries: Infinity, since: 0 }
 
-  constructor (engine: Engine, { auditDays }: StoreOptions) {
+  constructor (engine: Engine, identity: string, { auditDays }: StoreOptions) {
     this.#engine = engine
+    this.#identity = identity
     this.#auditDays = auditDays
+  }
+
+  /**
+   * New connections log in by that URL: a password can be replaced without a restart.
+   * @throws Error if it names another database
+   */
+  useUrl (url: string): void {
+    if (databaseIdentity(url) !== this.#identity) throw new Error('DATABASE_URL names another database. This takes effect at the next start.')
+    this.#engine.useUrl(url)
   }
 
   /** The revision that this process last read or wrote. */
@@ -294,7 +306,8 @@ export class ModelStore {
  * query. @throws Error that names the mistake in the URL
  */
 export async function openStore (url: string, options: StoreOptions = { auditDays: 90 }): Promise<ModelStore> {
-  return new ModelStore(url.startsWith('sqlite:') ? sqliteEngine(url.slice('sqlite:'.length)) : postgresEngine(url), options)
+  const engine = url.startsWith('sqlite:') ? sqliteEngine(url.slice('sqlite:'.length)) : postgresEngine(url)
+  return new ModelStore(engine, databaseIdentity(url), options)
 }
 
 /** A database error as StoreFailure; any other error unchanged. */

@@ -9,6 +9,7 @@ import { startPair } from '../clients.ts'
 import { startFakeInference } from '../fake-inference.ts'
 import { eventually, post, rawClient } from '../helper.ts'
 import { spawnGateway, type GatewayProcess } from '../spawn.ts'
+import { cutConnections, freshPostgres, onServer, postgresMissing } from '../store/engines.ts'
 import { ask } from './helper.ts'
 
 const OLD = 'alice:old-key-of-alice-1'
@@ -111,4 +112,28 @@ t.test('the inference key in force is the one last read; keys cannot be set or u
   t.throws(() => app.credentials.renew({ API_KEYS: ['k3'], ADMIN_API_KEY: ['a'], INFERENCE_API_KEY: 'i3' }), /cannot be set or unset/)
   t.equal(app.credentials.inferenceKey, 'i2')
   t.ok(app.credentials.apiKeys.has('k2'))
+})
+
+t.test('DATABASE_URL_FILE: new connections log in by the new user; another database waits for the next start', { skip: await postgresMissing() }, async t => {
+  const roles = ['old', 'new'].map(name => `gateway_${name}_${process.pid}`) as [string, string]
+  for (const role of roles) await onServer(`create role ${role} login superuser`)
+  // After the database, whose tables belong to the first one.
+  t.teardown(async () => { for (const role of roles) await onServer(`drop role ${role}`) })
+  const url = new URL(await freshPostgres(t))
+  const urlOf = (role: string) => Object.assign(new URL(url), { username: role }).href
+  const file = join(t.testdir({ url: urlOf(roles[0]) }), 'url')
+  const gateway = await spawnGateway(t, { CATALOG_SOURCE: 'database', DATABASE_URL_FILE: file, CATALOG_SNAPSHOT_FILE: `${file}.snapshot`, ADMIN_API_KEY: 'admin-key-of-the-test' })
+  t.teardown(async () => { gateway.child.kill('SIGKILL'); await gateway.ended })
+  const edit = async () => (await ask(gateway.port, { path: '/admin/models/sdxl', method: 'PATCH', headers: { 'x-api-key': 'admin-key-of-the-test', 'content-type': 'application/json' }, body: '{"isActive":true}' })).status
+  t.equal(await edit(), 200)
+
+  writeFileSync(file, urlOf(roles[1]))
+  await hangUp(gateway, /read again: database/)
+  await onServer(`alter role ${roles[0]} nologin`)
+  await cutConnections(url.href)
+  t.equal(await edit(), 200, 'by the new user')
+
+  writeFileSync(file, Object.assign(new URL(urlOf(roles[1])), { pathname: '/another' }).href)
+  await hangUp(gateway, /DATABASE_URL names another database.*could not be read again.*database/)
+  t.equal(await edit(), 200)
 })
