@@ -37,6 +37,14 @@ for (const { name, contentType, body, usage, model } of RECORDED) {
   })
 }
 
+t.test('a byte order mark before an event stream, which the standard allows', async t => {
+  const bytes = Buffer.from('\ufeffdata: {"model":"m","usage":{"prompt_tokens":3,"completion_tokens":4}}\n\n')
+  for (let cut = 0; cut < 8; cut++) {
+    const { usage, model } = readPieces(usageReader('text/event-stream', undefined)!, cutAt(bytes, [cut]))
+    t.same({ usage, model }, { usage: { input: 3, output: 4 }, model: 'm' }, `cut after ${cut} bytes`)
+  }
+})
+
 t.test('any JSON object gives what JSON.parse finds at its top', async t => {
   const word = fc.constantFrom('usage', 'timings', 'model', 'response', 'message', 'prompt_tokens', '"usage"', 'usage"', '\\', '{', 'x')
   const usage = fc.record({ prompt_tokens: fc.nat(), completion_tokens: fc.nat() })

@@ -3,6 +3,8 @@ import type { Usage } from './usage.ts'
 import type { UsageReader } from './usage-reader.ts'
 
 const DATA = Buffer.from('data:')
+/** May stand before the first line (HTML standard, "Parsing an event stream"). */
+const BYTE_ORDER_MARK = Buffer.from('\ufeff')
 const [LF, CR, QUOTE, OPEN_OBJECT, COLON] = [...Buffer.from('\n\r"{:')] as [number, number, number, number, number]
 /** Number of first data lines in which the model is looked for. */
 const LINES_WITH_MODEL = 4
@@ -42,6 +44,8 @@ export class EventStreamReader implements UsageReader {
   #inLine = false
   /** Bytes of `data:` that have matched at the line's start; -1: another line. */
   #prefix = 0
+  /** Bytes of the byte order mark that have been read, or all where another byte came. */
+  #mark = 0
 
   get usage (): Usage | undefined { return this.#facts.usage ?? this.#facts.timings }
   get model (): string | undefined { return this.#facts.model }
@@ -96,6 +100,12 @@ export class EventStreamReader implements UsageReader {
 
   #scan (bytes: Buffer, start: number, end: number): void {
     let i = start
+    while (i < end && bytes[i] === BYTE_ORDER_MARK[this.#mark]) {
+      this.#mark++
+      i++
+    }
+    // It is looked for at the start of the stream only.
+    if (i < end) this.#mark = BYTE_ORDER_MARK.length
     while (i < end && this.#prefix >= 0 && this.#prefix < DATA.length) {
       this.#prefix = bytes[i] === DATA[this.#prefix] ? this.#prefix + 1 : -1
       i++
