@@ -40,6 +40,12 @@ export function relative (iso: string, now = Date.now()): string {
   return RELATIVE.format(Math.trunc(seconds / length), unit)
 }
 
+/** A past time as people tell it: "just now", "5 minutes ago". */
+export function ago (iso: string): string {
+  const words = relative(iso)
+  return words === 'now' ? 'just now' : words
+}
+
 /** Seconds as people tell them: "42 seconds", "3 hours". */
 export function duration (seconds: number): string {
   const [unit, length] = UNITS.find(([, length]) => seconds >= length) ?? ['second', 1]
