@@ -72,8 +72,12 @@ test('the order of the models', { skip: noBrowser }, async t => {
     const many = Array.from({ length: MANY }, (_, index) => ({ id: `m-${index}`, name: `Speaker ${index}`, description: '' }))
     await api('POST', 'catalog/import', { ...file, speech: many })
     await page.reload()
-    await page.getByText('More than').waitFor()
+    await page.getByText('100 models loaded, more as you scroll').waitFor()
     t.ok((await shownNames(page)).length < 100)
+    const wide = page.viewportSize() ?? { width: 1280, height: 720 }
+    await page.setViewportSize({ width: 390, height: 844 })
+    t.ok((await page.getByRole('columnheader', { name: 'Model', exact: true }).boundingBox())?.width as number > 120, 'on a phone the names have room')
+    await page.setViewportSize(wide)
     await page.getByRole('checkbox', { name: 'Select all models found' }).check()
     await page.getByText(`${MANY + 7} models selected`).waitFor()
     const last = handle(`Speaker ${MANY - 1}`)

@@ -7,7 +7,6 @@ import { RowMenu, type Anchor } from './RowMenu.tsx'
 import { useRowWindow } from './window.ts'
 
 const NUMBER = new Intl.NumberFormat('en')
-const COLUMNS = 9
 /** Rows before the end at which the next page is asked for. */
 const AHEAD = 40
 
@@ -142,9 +141,9 @@ function dropAt (target: HTMLElement, y: number, records: readonly ModelRecord[]
   return { id, side: y < top + height / 2 ? 'before' : 'after' }
 }
 
-/** Stands for rows that are not rendered. */
+/** Stands for rows that are not rendered. Its cell spans nothing: narrow screens hide columns, and further ones would take their share of the width. */
 function Space ({ rows, height }: { rows: number, height: number }) {
-  return rows > 0 && <tr aria-hidden='true' className='space'><td colSpan={COLUMNS} style={{ height: rows * height }} /></tr>
+  return rows > 0 && <tr aria-hidden='true' className='space'><td style={{ height: rows * height }} /></tr>
 }
 
 interface RowProps {

@@ -78,7 +78,7 @@ export function Models () {
   )
 }
 
-const found = (count: number, more: boolean): string => more ? `More than ${models(count)}` : count === 0 ? 'No models found' : models(count)
+const found = (count: number, more: boolean): string => more ? `${models(count)} loaded, more as you scroll` : count === 0 ? 'No models found' : models(count)
 
 /** The ids of all models that pass the filters, also of those that have not been loaded. */
 async function allIds (filters: Filters): Promise<string[]> {
