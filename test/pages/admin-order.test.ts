@@ -37,6 +37,13 @@ test('the order of the models', { skip: noBrowser }, async t => {
     await page.getByRole('group', { name: 'Actions for Gemini 1.5 Flash' }).getByRole('button', { name: 'Move up' }).click()
     await said('Gemini 1.5 Flash is now number 2 of the chat models.')
     t.equal(await order('chat'), 'gemini-2.5-flash-preview-04-17 gemini-1.5-flash gemini-1.5-pro')
+
+    await handle('Flux Pro').press('Enter')
+    const menu = page.getByRole('group', { name: 'Actions for Flux Pro' })
+    t.same(await Promise.all(['Move to top', 'Move up', 'Move down'].map(name => menu.getByRole('button', { name }).isDisabled())), [true, true, false], 'the first goes no higher')
+    for (const key of ['Tab', 'Tab', 'Tab']) await page.keyboard.press(key)
+    await menu.waitFor({ state: 'hidden', timeout: 2000 })
+    t.equal(await focused(), 'Select Flux Pro', 'Tab leaves the menu and goes on from where it was opened')
   })
 
   await t.test('by dragging', async t => {

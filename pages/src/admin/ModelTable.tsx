@@ -16,6 +16,8 @@ interface ModelTableProps {
   selected: ReadonlySet<string>
   /** What is shown is the answer to an earlier question. */
   stale: boolean
+  /** A filter may hide models between those shown. */
+  gaps: boolean
   /** There is more to load. */
   more: boolean
   onMore: () => unknown
@@ -32,7 +34,7 @@ interface Drop { id: string, side: 'before' | 'after' }
 
 /** The models, in the order of the catalog. Only rows near the screen are rendered. */
 export function ModelTable (props: ModelTableProps) {
-  const { records, editable, selected, stale, more, onMore, onSelect, onSelectAll, onSwitch, onOpen, onMove, onDelete } = props
+  const { records, editable, selected, stale, gaps, more, onMore, onSelect, onSelectAll, onSwitch, onOpen, onMove, onDelete } = props
   const body = useRef<HTMLTableSectionElement>(null)
   const { start, end, height } = useRowWindow(body, records.length)
   const [anchor, setAnchor] = useState<Anchor | null>(null)
@@ -66,7 +68,7 @@ export function ModelTable (props: ModelTableProps) {
     toFocus.current = { id: record.id, from: shown.current.findIndex(({ id }) => id === record.id) }
     onMove({ record, place })
   }, [onMove])
-  const moveByKey = useCallback((record: ModelRecord, direction: Direction) => move(record, placesFor(record, shown.current)[direction]), [move])
+  const moveByKey = useCallback((record: ModelRecord, direction: Direction) => move(record, placesFor(record, shown.current, gaps)[direction]), [move, gaps])
   const openMenu = useCallback((record: ModelRecord, element: HTMLElement) => setAnchor({ record, element }), [])
 
   const all = records.length > 0 && records.every(({ id }) => selected.has(id))
@@ -115,7 +117,7 @@ export function ModelTable (props: ModelTableProps) {
       </table>
       {anchor !== null && (
         <RowMenu
-          anchor={anchor} places={placesFor(anchor.record, records)} onClose={() => setAnchor(null)}
+          anchor={anchor} places={placesFor(anchor.record, records, gaps)} onClose={() => setAnchor(null)}
           onMove={place => move(anchor.record, place)} onEdit={() => onOpen(anchor.record)} onDelete={() => onDelete(anchor.record)}
         />
       )}
@@ -125,12 +127,12 @@ export function ModelTable (props: ModelTableProps) {
 
 const MOVE_KEYS: Record<string, Direction> = { ArrowUp: 'up', ArrowDown: 'down', Home: 'top' }
 
-/** Where a model would go: beside its neighbours of the same type among the models shown, or to the top of its type. */
-function placesFor (record: ModelRecord, records: readonly ModelRecord[]): Record<Direction, Place | null> {
+/** Where a model would go: beside its neighbours of the same type among the models shown, or to the top of its type. Null where it cannot go. */
+function placesFor (record: ModelRecord, records: readonly ModelRecord[], gaps: boolean): Record<Direction, Place | null> {
   const index = records.findIndex(({ id }) => id === record.id)
   const neighbour = (step: number) => records[index + step]?.type === record.type ? records[index + step] : undefined
   const [above, below] = [neighbour(-1), neighbour(1)]
-  return { up: above ? { before: above.id } : null, down: below ? { after: below.id } : null, top: { first: true } }
+  return { up: above ? { before: above.id } : null, down: below ? { after: below.id } : null, top: above || gaps ? { first: true } : null }
 }
 
 function dropAt (target: HTMLElement, y: number, records: readonly ModelRecord[], dragged: ModelRecord): Drop | null {

@@ -2,7 +2,7 @@ import { useCallback, useMemo, useState, type ReactNode } from 'react'
 import { Icon } from '../shared/icons.tsx'
 import { Notice } from '../shared/ui.tsx'
 import { useDelete, useMove, useSwitch, type Progress } from './actions.ts'
-import { exportCatalog, listModels, type Filters } from './api.ts'
+import { exportCatalog, hasGaps, listModels, type Filters } from './api.ts'
 import { Editor } from './Editor.tsx'
 import { Import } from './Import.tsx'
 import { ModelTable } from './ModelTable.tsx'
@@ -68,7 +68,7 @@ export function Models () {
         )}
       </div>
       <ModelTable
-        records={records} editable={editable} selected={selected} stale={list.isPlaceholderData}
+        records={records} editable={editable} selected={selected} stale={list.isPlaceholderData} gaps={hasGaps(filters)}
         more={list.hasNextPage && !list.isFetchingNextPage} onMore={fetchNextPage}
         onSelect={onSelect} onSelectAll={selectAll} onSwitch={onSwitch} onOpen={setEditing} onMove={move} onDelete={remove}
       />

@@ -1,5 +1,5 @@
 import { useMutation, useQueryClient, type InfiniteData, type QueryClient } from '@tanstack/react-query'
-import { ApiError, deleteModel, exportCatalog, importCatalog, orderModels, patchModel, type Filters } from './api.ts'
+import { ApiError, deleteModel, exportCatalog, hasGaps, importCatalog, orderModels, patchModel, type Filters } from './api.ts'
 import { tell, tellFailure } from './notices.tsx'
 import { moved, pieceMoved, type Place } from './order.ts'
 import { KEYS } from './queries.ts'
@@ -66,9 +66,9 @@ export function useSwitch (onProgress: (progress: Progress | null) => void) {
 const ORDER = ['order']
 
 /** Moves a model within its type. Moves are made one after the other; each is seen at once. */
-export function useMove ({ q, active }: Filters, shown: readonly ModelRecord[]) {
+export function useMove (filters: Filters, shown: readonly ModelRecord[]) {
   const client = useQueryClient()
-  const filtered = q !== '' || active !== null
+  const filtered = hasGaps(filters)
   const ids = (record: ModelRecord, records: readonly ModelRecord[]) => records.filter(({ type }) => type === record.type).map(({ id }) => id)
   return useMutation({
     mutationKey: ORDER,
