@@ -98,6 +98,21 @@ test('the order of the models', { skip: noBrowser }, async t => {
     await last.and(page.locator(':focus')).waitFor()
     await said(`Speaker ${MANY - 1} is now number 1 of the speech models.`)
     t.equal((await api('GET', 'models?type=speech&limit=2')).data.map(({ id }: any) => id).join(' '), `m-${MANY - 1} m-0`)
+
+    await page.reload()
+    await page.getByText('100 models loaded').waitFor()
+    const lists: string[] = []
+    page.on('request', request => { if (new URL(request.url()).pathname === '/admin/models') lists.push(request.url()) })
+    const status = page.waitForResponse(response => response.url().endsWith('/admin/catalog'))
+    await page.getByRole('switch', { name: 'Flux Pro is active' }).click()
+    await said('Switched off: flux-pro.')
+    await status
+    t.same(lists, [], 'a switch reads no list again')
+    t.equal((await api('GET', 'models/flux-pro')).isActive, false)
+    await page.getByRole('combobox', { name: 'State' }).selectOption('Not active')
+    await page.getByText('1 model', { exact: true }).waitFor()
+    await page.getByRole('switch', { name: 'Flux Pro is active' }).click()
+    await page.getByText('No models found').waitFor()
   })
 
   t.same(complaints, [])

@@ -13,6 +13,40 @@ export async function afterEdit (client: QueryClient): Promise<void> {
   await Promise.all(Object.values(KEYS).map(queryKey => client.invalidateQueries({ queryKey })))
 }
 
+/**
+ * Puts what the API answered into the lists that are loaded: thousands of models
+ * are not read again for one. Where that would not do, it reads them again.
+ */
+export async function afterPatch (client: QueryClient, saved: readonly ModelRecord[]): Promise<void> {
+  if (client.isFetching({ queryKey: KEYS.models }) > 0 || !haveKeptPlaces(client, saved)) return await afterEdit(client)
+  const byId = new Map(saved.map(record => [record.id, record]))
+  for (const { queryKey } of client.getQueryCache().findAll({ queryKey: KEYS.models })) {
+    const { active } = queryKey[1] as Filters
+    const renewed = (record: ModelRecord): ModelRecord[] => {
+      const now = byId.get(record.id)
+      if (now === undefined) return [record]
+      return active === null || now.isActive === active ? [now] : []
+    }
+    client.setQueryData<Loaded>(queryKey, loaded => loaded && { ...loaded, pages: loaded.pages.map(page => ({ ...page, data: page.data.flatMap(renewed) })) })
+  }
+  await Promise.all([KEYS.audit, KEYS.status].map(queryKey => client.invalidateQueries({ queryKey })))
+}
+
+/** Whether models that were changed stand where they stood, in each list that is shown. */
+function haveKeptPlaces (client: QueryClient, saved: readonly ModelRecord[]): boolean {
+  return client.getQueryCache().findAll({ queryKey: KEYS.models, type: 'active' }).every(({ state }) => {
+    const records = (state.data as Loaded | undefined)?.pages.flatMap(({ data }) => data) ?? []
+    const byId = new Map(records.map(record => [record.id, record]))
+    return saved.every(({ id, type }) => {
+      const before = byId.get(id)
+      return before?.type === type && isPlaced(before)
+    })
+  })
+}
+
+/** Beside an inference service, the first edit of a model puts it before those that no admin has edited. */
+const isPlaced = ({ sources }: ModelRecord): boolean => sources === undefined || Object.values(sources).includes('curated')
+
 /** Changes the loaded models at once, before the gateway has answered. */
 async function foresee (client: QueryClient, change: (records: ModelRecord[]) => ModelRecord[]): Promise<void> {
   await client.cancelQueries({ queryKey: KEYS.models })
@@ -34,31 +68,35 @@ export function useSwitch (onProgress: (progress: Progress | null) => void) {
   const client = useQueryClient()
   return useMutation({
     mutationFn: async ({ ids, isActive }: { ids: string[], isActive: boolean }) => {
+      const saved: ModelRecord[] = []
       const failures: string[] = []
       for (const [done, id] of ids.entries()) {
         if (ids.length > 1) onProgress({ done, total: ids.length })
         try {
-          await patchModel(id, { isActive })
+          saved.push(await patchModel(id, { isActive }))
         } catch (error) {
           failures.push(`${id}: ${wordsOf(error)}`)
           // What stops one model for such a reason stops them all.
           if (!(error instanceof ApiError) || error.status === 0 || error.status === 401) break
         }
       }
-      return failures
+      return { saved, failures }
     },
     onMutate: async ({ ids, isActive }) => {
+      const interrupted = client.isFetching({ queryKey: KEYS.models }) > 0
       const wanted = new Set(ids)
       await foresee(client, records => records.map(record => wanted.has(record.id) ? { ...record, isActive } : record))
+      return { interrupted }
     },
-    onSuccess: (failures, { ids, isActive }) => {
+    onSuccess: ({ failures }, { ids, isActive }) => {
       const what = ids.length === 1 ? ids[0] as string : models(ids.length)
       if (failures.length === 0) tell(`${isActive ? 'Switched on' : 'Switched off'}: ${what}.`)
       else tellFailure(`${failures.length} of ${models(ids.length)} could not be switched. ${failures.slice(0, 3).join(' ')}`)
     },
-    onSettled: async () => {
+    onSettled: async (outcome, _error, _change, before) => {
       onProgress(null)
-      await afterEdit(client)
+      if (outcome === undefined || outcome.failures.length > 0 || before?.interrupted !== false) await afterEdit(client)
+      else await afterPatch(client, outcome.saved)
     }
   })
 }
