@@ -141,6 +141,20 @@ test('editing models', { skip: noBrowser }, async t => {
     t.same(after, { ...before, updatedAt: after.updatedAt })
   })
 
+  await t.test('each of many deletions can be taken back', async t => {
+    const names = ['Flux Pro', 'Flux Schnell', 'SDXL-Lightning', 'Stable Diffusion XL', 'Gemini 1.5 Flash']
+    for (const name of names) {
+      await page.getByRole('button', { name: `More actions for ${name}` }).click()
+      await page.getByRole('button', { name: 'Delete' }).click()
+      await said(`${name} was deleted.`, true)
+    }
+    const first = page.getByRole('status', { name: 'Messages' }).getByRole('paragraph').filter({ hasText: 'Flux Pro was deleted.' })
+    await first.getByRole('button', { name: 'Undo' }).click({ timeout: 2000 })
+    await said('Flux Pro is back at its place.')
+    t.equal((await model('flux-pro')).name, 'Flux Pro')
+    for (const name of names.slice(1)) await said(`${name} was deleted.`)
+  })
+
   await t.test('a key that is no longer taken is asked for again, before what was typed', async t => {
     await open('Late')
     await page.waitForLoadState('networkidle')
