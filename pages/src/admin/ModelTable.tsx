@@ -26,7 +26,15 @@ interface ModelTableProps {
   onSwitch: (record: ModelRecord, isActive: boolean) => void
   onOpen: (record: ModelRecord) => void
   onMove: (move: { record: ModelRecord, place: Place }) => void
-  onDelete: (record: ModelRecord) => void
+  onDelete: (record: ModelRecord, onUndo: () => void) => void
+}
+
+/** A model whose row gets the focus as soon as it stands elsewhere than before. */
+interface ToFocus {
+  id: string
+  from: number
+  /** Only while the focus is still here. */
+  held?: Element | null
 }
 
 /** Where a dragged model would be put. */
@@ -40,24 +48,28 @@ export function ModelTable (props: ModelTableProps) {
   const [anchor, setAnchor] = useState<Anchor | null>(null)
   const [dragged, setDragged] = useState<ModelRecord | null>(null)
   const [drop, setDrop] = useState<Drop | null>(null)
-  const toFocus = useRef<{ id: string, from: number } | null>(null)
+  const toFocus = useRef<ToFocus | null>(null)
 
   useEffect(() => {
     if (more && end > records.length - AHEAD) onMore()
   }, [more, end, records.length, onMore])
 
-  // A model that was moved by key keeps the focus wherever it goes.
+  // A model that was moved by key keeps the focus wherever it goes; one that comes back gets it.
   useLayoutEffect(() => {
     if (toFocus.current === null || body.current === null) return
-    const { id, from } = toFocus.current
+    const { id, from, held } = toFocus.current
+    if (held !== undefined && held !== document.activeElement) {
+      toFocus.current = null
+      return
+    }
     const index = records.findIndex(record => record.id === id)
     if (index === -1 || index === from) return
-    const handle = body.current.querySelector<HTMLElement>(`tr[data-id="${CSS.escape(id)}"] [data-handle]`)
-    if (handle === null) {
+    const control = body.current.querySelector<HTMLElement>(`tr[data-id="${CSS.escape(id)}"] ${held === undefined ? '[data-handle]' : 'th button'}`)
+    if (control === null) {
       scrollTo({ top: body.current.getBoundingClientRect().top + scrollY + index * height - innerHeight / 2 })
     } else {
       toFocus.current = null
-      handle.focus()
+      control.focus()
     }
   }, [records, start, height])
 
@@ -118,7 +130,7 @@ export function ModelTable (props: ModelTableProps) {
       {anchor !== null && (
         <RowMenu
           anchor={anchor} places={placesFor(anchor.record, records, gaps)} onClose={() => setAnchor(null)}
-          onMove={place => move(anchor.record, place)} onEdit={() => onOpen(anchor.record)} onDelete={() => onDelete(anchor.record)}
+          onMove={place => move(anchor.record, place)} onEdit={() => onOpen(anchor.record)} onDelete={() => onDelete(anchor.record, () => { toFocus.current = { id: anchor.record.id, from: -1, held: document.activeElement } })}
         />
       )}
     </>

@@ -25,9 +25,10 @@ export function Models () {
   const [editing, setEditing] = useState<ModelRecord | 'new' | null>(null)
   const [importing, setImporting] = useState(false)
   const [progress, setProgress] = useState<Progress | null>(null)
-  const { mutate: setActive } = useSwitch(setProgress)
+  const deselect = useCallback((ids: string[]) => setSelected(selected => new Set([...selected].filter(id => !ids.includes(id)))), [])
+  const { mutate: setActive } = useSwitch(setProgress, deselect)
   const { mutate: move } = useMove(filters, records)
-  const { mutate: remove } = useDelete()
+  const { mutate: remove } = useDelete(deselect)
 
   const onSwitch = useCallback((record: ModelRecord, isActive: boolean) => setActive({ ids: [record.id], isActive }), [setActive])
   const onSelect = useCallback((id: string, on: boolean) => setSelected(selected => {
@@ -70,7 +71,7 @@ export function Models () {
       <ModelTable
         records={records} editable={editable} selected={selected} stale={list.isPlaceholderData} gaps={hasGaps(filters)}
         more={list.hasNextPage && !list.isFetchingNextPage} onMore={fetchNextPage}
-        onSelect={onSelect} onSelectAll={selectAll} onSwitch={onSwitch} onOpen={setEditing} onMove={move} onDelete={remove}
+        onSelect={onSelect} onSelectAll={selectAll} onSwitch={onSwitch} onOpen={setEditing} onMove={move} onDelete={(record, onUndo) => remove({ record, onUndo })}
       />
       {editing !== null && <Editor record={editing === 'new' ? null : editing} editable={editable} onClose={() => setEditing(null)} />}
       {importing && <Import onClose={() => setImporting(false)} />}

@@ -63,19 +63,35 @@ export interface Progress {
   total: number
 }
 
-/** Switches models on or off, one after the other. Tells how it went. */
-export function useSwitch (onProgress: (progress: Progress | null) => void) {
+/** A model that could not be switched. */
+interface Failure {
+  id: string
+  error: unknown
+}
+
+const isGone = (error: unknown): boolean => error instanceof ApiError && error.code === 'model_not_found'
+
+function failureWords ([first, ...others]: [Failure, ...Failure[]], total: number): string {
+  if (others.length > 0) return `${others.length + 1} of ${models(total)} were not switched. ${[first, ...others].slice(0, 3).map(({ id, error }) => `${id}: ${wordsOf(error)}`).join(' ')}`
+  return isGone(first.error) ? `${first.id} was not switched: it no longer exists.` : `${first.id} was not switched. ${wordsOf(first.error)}`
+}
+
+/**
+ * Switches models on or off, one after the other. Tells how it went.
+ * @param onGone called with models that were found to exist no longer
+ */
+export function useSwitch (onProgress: (progress: Progress | null) => void, onGone: (ids: string[]) => void) {
   const client = useQueryClient()
   return useMutation({
     mutationFn: async ({ ids, isActive }: { ids: string[], isActive: boolean }) => {
       const saved: ModelRecord[] = []
-      const failures: string[] = []
+      const failures: Failure[] = []
       for (const [done, id] of ids.entries()) {
         if (ids.length > 1) onProgress({ done, total: ids.length })
         try {
           saved.push(await patchModel(id, { isActive }))
         } catch (error) {
-          failures.push(`${id}: ${wordsOf(error)}`)
+          failures.push({ id, error })
           // What stops one model for such a reason stops them all.
           if (!(error instanceof ApiError) || error.status === 0 || error.status === 401) break
         }
@@ -90,8 +106,10 @@ export function useSwitch (onProgress: (progress: Progress | null) => void) {
     },
     onSuccess: ({ failures }, { ids, isActive }) => {
       const what = ids.length === 1 ? ids[0] as string : models(ids.length)
-      if (failures.length === 0) tell(`${isActive ? 'Switched on' : 'Switched off'}: ${what}.`)
-      else tellFailure(`${failures.length} of ${models(ids.length)} could not be switched. ${failures.slice(0, 3).join(' ')}`)
+      const [first, ...others] = failures
+      if (first === undefined) return tell(`${isActive ? 'Switched on' : 'Switched off'}: ${what}.`)
+      tellFailure(failureWords([first, ...others], ids.length))
+      onGone(failures.filter(({ error }) => isGone(error)).map(({ id }) => id))
     },
     onSettled: async (outcome, _error, _change, before) => {
       onProgress(null)
@@ -143,25 +161,39 @@ function inOrder (records: ModelRecord[], ids: string[]): ModelRecord[] {
 
 const TRIES = 3
 
-/** Deletes a model, and offers to take it back. */
-export function useDelete () {
+/** A model to delete, and what to do when that is taken back. */
+interface Deletion {
+  record: ModelRecord
+  onUndo: () => void
+}
+
+/**
+ * Deletes a model, and offers to take it back.
+ * @param onGone called with what was deleted
+ */
+export function useDelete (onGone: (ids: string[]) => void) {
   const client = useQueryClient()
   return useMutation({
-    mutationFn: async (record: ModelRecord) => {
+    mutationFn: async ({ record }: Deletion) => {
       const { value: file } = await exportCatalog()
       await deleteModel(record.id)
       return file
     },
-    onSuccess: (file, record) => tell(record.listed === true ? `${record.name} is as the service lists it.` : `${record.name} was deleted.`, async () => {
-      try {
-        await putBack(record, file)
-        tell(`${record.name} is back at its place.`)
-      } catch (error) {
-        tellFailure(`${record.name} could not be brought back. ${wordsOf(error)}`)
-      }
-      await afterEdit(client)
-    }),
-    onError: (error, record) => tellFailure(`${record.name} was not deleted. ${wordsOf(error)}`),
+    onSuccess: (file, { record, onUndo }) => {
+      const isListed = record.listed === true
+      if (!isListed) onGone([record.id])
+      tell(isListed ? `${record.name} is as the service lists it.` : `${record.name} was deleted.`, async () => {
+        onUndo()
+        try {
+          await putBack(record, file)
+          tell(`${record.name} is back at its place.`)
+        } catch (error) {
+          tellFailure(`${record.name} could not be brought back. ${wordsOf(error)}`)
+        }
+        await afterEdit(client)
+      })
+    },
+    onError: (error, { record }) => tellFailure(`${record.name} was not deleted. ${wordsOf(error)}`),
     onSettled: async () => await afterEdit(client)
   })
 }
