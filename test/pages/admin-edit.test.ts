@@ -24,9 +24,10 @@ test('editing models', { skip: noBrowser }, async t => {
   await t.test('a model is added; what the API refuses stands beside the field', async t => {
     await open('Add a model')
     await field('Id').fill('org/model')
-    await field('Context length').fill('many')
+    await field('Context length').fill('1,000')
+    await dialog.getByText('Most tokens in one request, digits only.').waitFor({ timeout: 2000 })
     await save()
-    await dialog.getByText('Must be an integer').waitFor()
+    await dialog.getByText('Write a whole number in digits, such as 131072.').waitFor({ timeout: 2000 })
     t.equal(await field('Name').getAttribute('aria-invalid'), 'true')
     const focused = await page.evaluate('[document.activeElement.labels[0].textContent, document.getElementById(document.activeElement.getAttribute("aria-describedby")).textContent]')
     t.same(focused, ['Name', 'Must not be empty.'], 'the focus is on the first field at fault')

@@ -28,7 +28,13 @@ export function problemsOf (error: unknown, pointers: readonly string[]): Record
   return { ...(first !== undefined && { [first]: error.message }), ...Object.fromEntries(problems) }
 }
 
-const sentence = (reason: string): string => `${reason.trim().charAt(0).toUpperCase()}${reason.trim().slice(1)}`
+/** For what an API calls its problems otherwise than people do. */
+const PLAIN: Record<string, string> = { 'must be an integer.': 'Write a whole number in digits, such as 131072.' }
+
+function sentence (part: string): string {
+  const reason = part.trim()
+  return PLAIN[reason] ?? `${reason.charAt(0).toUpperCase()}${reason.slice(1)}`
+}
 
 const RELATIVE = new Intl.RelativeTimeFormat('en', { numeric: 'auto' })
 const UNITS = [['day', 86_400], ['hour', 3600], ['minute', 60], ['second', 1]] as const
