@@ -13,6 +13,7 @@ test('import, export, history', { skip: noBrowser }, async t => {
   const dialog = page.getByRole('dialog', { name: 'Import a catalog' })
   const choose = async (content: string) => await dialog.getByLabel('Catalog file').setInputFiles({ name: 'catalog.json', mimeType: 'application/json', buffer: Buffer.from(content) })
   const changes = async () => (await dialog.getByRole('status', { name: 'What the import changes' }).getByRole('listitem').allTextContents())
+  const replace = dialog.getByRole('button', { name: /^(Import|Replace)/ })
   const summary = (text: string) => dialog.getByText(text, { exact: true })
 
   await t.test('the export is a file in the format of CATALOG_FILE', async t => {
@@ -23,24 +24,41 @@ test('import, export, history', { skip: noBrowser }, async t => {
 
   await t.test('what is not a catalog is said to be none', async t => {
     await page.getByRole('button', { name: 'Import' }).click()
-    for (const [content, words] of [['{"chat": [', 'The file is not JSON'], ['[]', 'it must hold an object'], ['{"models": []}', 'the unknown list "models"'], ['{"chat": [{"name": "x"}]}', 'number 1 of chat has no id']] as const) {
+    const refused = [
+      ['', 'The file is empty.'],
+      ['{"chat": [', 'This is not a JSON file ('],
+      ['[]', 'it must hold an object'],
+      ['{"object": "list", "data": []}', 'it has the unknown field "object". Take a file that Export made: an object with the lists chat, image, speech.'],
+      ['{"chat": {}}', 'chat is not a list'],
+      ['{"chat": [{"name": "x"}]}', 'number 1 of chat has no id'],
+      ['{"chat": [{"id": "x"}], "image": [{"id": "y"}, {"id": "x"}]}', 'number 2 of image has the id "x", as number 1 of chat has.']
+    ] as const
+    for (const [content, words] of refused) {
       await choose(content)
-      await dialog.getByRole('alert').getByText(words).waitFor()
+      await dialog.getByRole('alert').getByText(words).waitFor({ timeout: 2000 })
     }
-    t.equal(await dialog.getByRole('button', { name: 'Import' }).count(), 0)
+    t.equal(await replace.count(), 0)
   })
 
   await t.test('a preview of what changes, and the refusals of the API', async t => {
     const file = await api('GET', 'catalog/export')
     await choose(JSON.stringify(file))
     await dialog.getByText('there is nothing to import').waitFor()
-    t.equal(await dialog.getByRole('button', { name: 'Import' }).count(), 0)
+    t.equal(await replace.count(), 0)
+
+    await choose('{"chat": []}')
+    await summary('7 models removed').waitFor()
+    t.equal(await replace.textContent(), 'Replace, and remove 7 models', 'a file that keeps few is not imported by a mere "Import"')
+
+    await choose(JSON.stringify({ ...file, chat: file.chat.toReversed() }))
+    await summary('2 models moved').waitFor()
+    await summary('5 models unchanged.').waitFor({ timeout: 2000 })
 
     file.image = [file.image[3], ...file.image.slice(0, 3)].filter(({ id }) => id !== 'sdxl')
     Object.assign(file.chat[1], { name: 'Gemini Pro', isActive: false, capabilities: { tools: true } })
     file.speech = [{ id: 'voice', name: '', description: '' }]
     await choose(JSON.stringify(file))
-    for (const text of ['1 model added', '1 model removed', '1 model changed', '1 model moved', '5 models unchanged.']) await summary(text).waitFor()
+    for (const text of ['1 model added', '1 model removed', '1 model changed', '1 model moved', '4 models unchanged.']) await summary(text).waitFor()
     const lines = await changes()
     t.match(lines.find(line => line.startsWith('Gemini Pro')), /Name: Gemini 1.5 Pro → Gemini Pro.*Active: yes → no.*Calls tools: \(empty\) → yes/)
     t.ok(lines.some(line => line.includes('flux-pro')))
@@ -59,7 +77,7 @@ test('import, export, history', { skip: noBrowser }, async t => {
     await summary('2 models changed').waitFor()
     t.match((await changes()).find(line => line.startsWith('Flux Schnell')), 'Description: Changed meanwhile → Fast image generation')
     await dialog.getByRole('button', { name: 'Import' }).click()
-    await page.getByText('Imported: 1 model added, 2 changed, 1 removed.').waitFor()
+    await page.getByText('Imported: 1 model added, 2 changed, 1 removed, 1 moved.').waitFor()
     t.same((await api('GET', 'models')).data.map(({ id }: any) => id), ['gemini-2.5-flash-preview-04-17', 'gemini-1.5-pro', 'gemini-1.5-flash', 'flux-pro', 'sdxl-lightning', 'flux-schnell', 'voice'])
     t.same(complaints.splice(0), [failedLoad('400 (Bad Request)'), failedLoad('412 (Precondition Failed)')])
   })

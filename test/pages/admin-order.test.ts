@@ -37,6 +37,13 @@ test('the order of the models', { skip: noBrowser }, async t => {
     await page.getByRole('group', { name: 'Actions for Gemini 1.5 Flash' }).getByRole('button', { name: 'Move up' }).click()
     await said('Gemini 1.5 Flash is now number 2 of the chat models.')
     t.equal(await order('chat'), 'gemini-2.5-flash-preview-04-17 gemini-1.5-flash gemini-1.5-pro')
+
+    await handle('Flux Pro').press('Enter')
+    const menu = page.getByRole('group', { name: 'Actions for Flux Pro' })
+    t.same(await Promise.all(['Move to top', 'Move up', 'Move down'].map(name => menu.getByRole('button', { name }).isDisabled())), [true, true, false], 'the first goes no higher')
+    for (const key of ['Tab', 'Tab', 'Tab']) await page.keyboard.press(key)
+    await menu.waitFor({ state: 'hidden', timeout: 2000 })
+    t.equal(await focused(), 'Select Flux Pro', 'Tab leaves the menu and goes on from where it was opened')
   })
 
   await t.test('by dragging', async t => {
@@ -72,8 +79,12 @@ test('the order of the models', { skip: noBrowser }, async t => {
     const many = Array.from({ length: MANY }, (_, index) => ({ id: `m-${index}`, name: `Speaker ${index}`, description: '' }))
     await api('POST', 'catalog/import', { ...file, speech: many })
     await page.reload()
-    await page.getByText('More than').waitFor()
+    await page.getByText('100 models loaded, more as you scroll').waitFor()
     t.ok((await shownNames(page)).length < 100)
+    const wide = page.viewportSize() ?? { width: 1280, height: 720 }
+    await page.setViewportSize({ width: 390, height: 844 })
+    t.ok((await page.getByRole('columnheader', { name: 'Model', exact: true }).boundingBox())?.width as number > 120, 'on a phone the names have room')
+    await page.setViewportSize(wide)
     await page.getByRole('checkbox', { name: 'Select all models found' }).check()
     await page.getByText(`${MANY + 7} models selected`).waitFor()
     const last = handle(`Speaker ${MANY - 1}`)
@@ -87,6 +98,21 @@ test('the order of the models', { skip: noBrowser }, async t => {
     await last.and(page.locator(':focus')).waitFor()
     await said(`Speaker ${MANY - 1} is now number 1 of the speech models.`)
     t.equal((await api('GET', 'models?type=speech&limit=2')).data.map(({ id }: any) => id).join(' '), `m-${MANY - 1} m-0`)
+
+    await page.reload()
+    await page.getByText('100 models loaded').waitFor()
+    const lists: string[] = []
+    page.on('request', request => { if (new URL(request.url()).pathname === '/admin/models') lists.push(request.url()) })
+    const status = page.waitForResponse(response => response.url().endsWith('/admin/catalog'))
+    await page.getByRole('switch', { name: 'Flux Pro is active' }).click()
+    await said('Switched off: flux-pro.')
+    await status
+    t.same(lists, [], 'a switch reads no list again')
+    t.equal((await api('GET', 'models/flux-pro')).isActive, false)
+    await page.getByRole('combobox', { name: 'State' }).selectOption('Not active')
+    await page.getByText('1 model', { exact: true }).waitFor()
+    await page.getByRole('switch', { name: 'Flux Pro is active' }).click()
+    await page.getByText('No models found').waitFor()
   })
 
   t.same(complaints, [])

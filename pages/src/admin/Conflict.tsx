@@ -1,7 +1,7 @@
 import { useId } from 'react'
 import { listAudit } from './api.ts'
 import { changedFields, sameInput, shownInput, type Draft, type Pointer } from './fields.ts'
-import { relative } from './words.ts'
+import { ago } from './words.ts'
 
 /** How many entries of the audit are searched for the other change. */
 const LOOK_BACK = 50
@@ -31,7 +31,8 @@ interface ConflictProps {
 export function Conflict ({ collision: { before, mine, theirs, who }, draft, onChoose }: ConflictProps) {
   const id = useId()
   const fields = changedFields(mine, theirs)
-  const all = (side: Draft) => onChoose(Object.fromEntries(fields.map(({ pointer }) => [pointer, side[pointer]])))
+  const own = new Set<Pointer>(changedFields(before, mine).map(({ pointer }) => pointer))
+  const take = (side: Draft, from: typeof fields) => onChoose(Object.fromEntries(from.map(({ pointer }) => [pointer, side[pointer]])))
   const choice = (pointer: Pointer, side: Draft, text: string, label: string) => (
     <label>
       <input type='radio' name={`${id}${pointer}`} checked={sameInput(draft[pointer], side[pointer])} onChange={() => onChoose({ [pointer]: side[pointer] })} aria-label={label} />
@@ -41,7 +42,7 @@ export function Conflict ({ collision: { before, mine, theirs, who }, draft, onC
   return (
     <section className='conflict' aria-labelledby={`${id}-title`} role='alert'>
       <h3 id={`${id}-title`}>Another admin changed this model while you were editing</h3>
-      <p>{who !== null && `${who.name} saved it ${relative(who.at)}. `}Nothing you typed is lost: choose what to keep, then save.</p>
+      <p>{who !== null && `${who.name} saved it ${ago(who.at)}. `}Nothing you typed is lost: choose what to keep, then save.</p>
       {fields.length === 0
         ? <p>Both of you made the same changes.</p>
         : (
@@ -52,16 +53,22 @@ export function Conflict ({ collision: { before, mine, theirs, who }, draft, onC
                 <tr key={field.pointer}>
                   <th scope='row'>{field.label}</th>
                   <td>{shownInput(field, before[field.pointer])}</td>
-                  <td>{choice(field.pointer, theirs, shownInput(field, theirs[field.pointer]), `${field.label}: theirs`)}</td>
-                  <td>{choice(field.pointer, mine, shownInput(field, mine[field.pointer]), `${field.label}: yours`)}</td>
+                  {own.has(field.pointer)
+                    ? (
+                      <>
+                        <td>{choice(field.pointer, theirs, shownInput(field, theirs[field.pointer]), `${field.label}: theirs`)}</td>
+                        <td>{choice(field.pointer, mine, shownInput(field, mine[field.pointer]), `${field.label}: yours`)}</td>
+                      </>
+                      )
+                    : <><td>{shownInput(field, theirs[field.pointer])}</td><td className='muted'>Changed by them, kept</td></>}
                 </tr>
               ))}
             </tbody>
           </table>
           )}
       <div className='row'>
-        <button type='button' onClick={() => all(mine)}>Keep all of yours</button>
-        <button type='button' onClick={() => all(theirs)}>Take all of theirs</button>
+        <button type='button' onClick={() => take(mine, fields.filter(({ pointer }) => own.has(pointer)))}>Keep all of yours</button>
+        <button type='button' onClick={() => take(theirs, fields)}>Take all of theirs</button>
       </div>
     </section>
   )

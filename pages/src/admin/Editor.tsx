@@ -2,7 +2,7 @@ import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useId, useRef, useState, type SubmitEvent } from 'react'
 import { Dialog } from '../shared/dialog.tsx'
 import { Notice } from '../shared/ui.tsx'
-import { afterEdit } from './actions.ts'
+import { afterEdit, afterPatch } from './actions.ts'
 import { ApiError, createModel, getModel, patchModel } from './api.ts'
 import { Conflict, conflictWith, type Collision } from './Conflict.tsx'
 import { Control } from './Control.tsx'
@@ -75,10 +75,11 @@ export function Editor ({ record, editable, onClose }: EditorProps) {
     setProblems({})
     setFailure('')
     try {
+      const isNew = record === null || gone
       const saved = await send()
-      tell(`${saved.name} was ${record === null || gone ? 'added' : 'saved'}.`)
+      tell(`${saved.name} was ${isNew ? 'added' : 'saved'}.`)
       onClose()
-      await afterEdit(client)
+      await (isNew ? afterEdit(client) : afterPatch(client, [saved]))
     } catch (error) {
       await refused(error)
     } finally {

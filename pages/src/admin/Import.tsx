@@ -43,12 +43,12 @@ export function Import ({ onClose }: { onClose: () => void }) {
     }
   }
 
-  async function replace ({ file, etag }: Preview): Promise<void> {
+  async function replace ({ file, etag, changes: { moved } }: Preview): Promise<void> {
     setBusy(true)
     setFailure('')
     try {
       const { created, updated, deleted } = await importCatalog(file, etag)
-      tell(`Imported: ${models(created)} added, ${updated} changed, ${deleted} removed.`)
+      tell(`Imported: ${models(created)} added, ${updated} changed, ${deleted} removed, ${moved.length} moved.`)
       onClose()
       await afterEdit(client)
     } catch (error) {
@@ -74,7 +74,11 @@ export function Import ({ onClose }: { onClose: () => void }) {
       {overtaken && <Notice tone='warning' title='The catalog has changed since this preview'>Another admin changed it. This is what the file would change in the catalog as it is.</Notice>}
       {preview !== null && <Changes {...preview.changes} />}
       <footer className='row'>
-        {preview !== null && hasChanges(preview.changes) && <button type='button' className='primary' disabled={busy} onClick={async () => await replace(preview)}>{busy ? 'Importing…' : 'Import'}</button>}
+        {preview !== null && hasChanges(preview.changes) && (
+          <button type='button' className={preview.changes.removesMost ? 'danger' : 'primary'} disabled={busy} onClick={async () => await replace(preview)}>
+            {busy ? 'Importing…' : preview.changes.removesMost ? `Replace, and remove ${models(preview.changes.removed.length)}` : 'Import'}
+          </button>
+        )}
         <button type='button' onClick={onClose}>Cancel</button>
       </footer>
     </Dialog>

@@ -7,7 +7,6 @@ import { RowMenu, type Anchor } from './RowMenu.tsx'
 import { useRowWindow } from './window.ts'
 
 const NUMBER = new Intl.NumberFormat('en')
-const COLUMNS = 9
 /** Rows before the end at which the next page is asked for. */
 const AHEAD = 40
 
@@ -17,6 +16,8 @@ interface ModelTableProps {
   selected: ReadonlySet<string>
   /** What is shown is the answer to an earlier question. */
   stale: boolean
+  /** A filter may hide models between those shown. */
+  gaps: boolean
   /** There is more to load. */
   more: boolean
   onMore: () => unknown
@@ -25,7 +26,15 @@ interface ModelTableProps {
   onSwitch: (record: ModelRecord, isActive: boolean) => void
   onOpen: (record: ModelRecord) => void
   onMove: (move: { record: ModelRecord, place: Place }) => void
-  onDelete: (record: ModelRecord) => void
+  onDelete: (record: ModelRecord, onUndo: () => void) => void
+}
+
+/** A model whose row gets the focus as soon as it stands elsewhere than before. */
+interface ToFocus {
+  id: string
+  from: number
+  /** Only while the focus is still here. */
+  held?: Element | null
 }
 
 /** Where a dragged model would be put. */
@@ -33,30 +42,34 @@ interface Drop { id: string, side: 'before' | 'after' }
 
 /** The models, in the order of the catalog. Only rows near the screen are rendered. */
 export function ModelTable (props: ModelTableProps) {
-  const { records, editable, selected, stale, more, onMore, onSelect, onSelectAll, onSwitch, onOpen, onMove, onDelete } = props
+  const { records, editable, selected, stale, gaps, more, onMore, onSelect, onSelectAll, onSwitch, onOpen, onMove, onDelete } = props
   const body = useRef<HTMLTableSectionElement>(null)
   const { start, end, height } = useRowWindow(body, records.length)
   const [anchor, setAnchor] = useState<Anchor | null>(null)
   const [dragged, setDragged] = useState<ModelRecord | null>(null)
   const [drop, setDrop] = useState<Drop | null>(null)
-  const toFocus = useRef<{ id: string, from: number } | null>(null)
+  const toFocus = useRef<ToFocus | null>(null)
 
   useEffect(() => {
     if (more && end > records.length - AHEAD) onMore()
   }, [more, end, records.length, onMore])
 
-  // A model that was moved by key keeps the focus wherever it goes.
+  // A model that was moved by key keeps the focus wherever it goes; one that comes back gets it.
   useLayoutEffect(() => {
     if (toFocus.current === null || body.current === null) return
-    const { id, from } = toFocus.current
+    const { id, from, held } = toFocus.current
+    if (held !== undefined && held !== document.activeElement) {
+      toFocus.current = null
+      return
+    }
     const index = records.findIndex(record => record.id === id)
     if (index === -1 || index === from) return
-    const handle = body.current.querySelector<HTMLElement>(`tr[data-id="${CSS.escape(id)}"] [data-handle]`)
-    if (handle === null) {
+    const control = body.current.querySelector<HTMLElement>(`tr[data-id="${CSS.escape(id)}"] ${held === undefined ? '[data-handle]' : 'th button'}`)
+    if (control === null) {
       scrollTo({ top: body.current.getBoundingClientRect().top + scrollY + index * height - innerHeight / 2 })
     } else {
       toFocus.current = null
-      handle.focus()
+      control.focus()
     }
   }, [records, start, height])
 
@@ -67,7 +80,7 @@ export function ModelTable (props: ModelTableProps) {
     toFocus.current = { id: record.id, from: shown.current.findIndex(({ id }) => id === record.id) }
     onMove({ record, place })
   }, [onMove])
-  const moveByKey = useCallback((record: ModelRecord, direction: Direction) => move(record, placesFor(record, shown.current)[direction]), [move])
+  const moveByKey = useCallback((record: ModelRecord, direction: Direction) => move(record, placesFor(record, shown.current, gaps)[direction]), [move, gaps])
   const openMenu = useCallback((record: ModelRecord, element: HTMLElement) => setAnchor({ record, element }), [])
 
   const all = records.length > 0 && records.every(({ id }) => selected.has(id))
@@ -116,8 +129,8 @@ export function ModelTable (props: ModelTableProps) {
       </table>
       {anchor !== null && (
         <RowMenu
-          anchor={anchor} places={placesFor(anchor.record, records)} onClose={() => setAnchor(null)}
-          onMove={place => move(anchor.record, place)} onEdit={() => onOpen(anchor.record)} onDelete={() => onDelete(anchor.record)}
+          anchor={anchor} places={placesFor(anchor.record, records, gaps)} onClose={() => setAnchor(null)}
+          onMove={place => move(anchor.record, place)} onEdit={() => onOpen(anchor.record)} onDelete={() => onDelete(anchor.record, () => { toFocus.current = { id: anchor.record.id, from: -1, held: document.activeElement } })}
         />
       )}
     </>
@@ -126,12 +139,12 @@ export function ModelTable (props: ModelTableProps) {
 
 const MOVE_KEYS: Record<string, Direction> = { ArrowUp: 'up', ArrowDown: 'down', Home: 'top' }
 
-/** Where a model would go: beside its neighbours of the same type among the models shown, or to the top of its type. */
-function placesFor (record: ModelRecord, records: readonly ModelRecord[]): Record<Direction, Place | null> {
+/** Where a model would go: beside its neighbours of the same type among the models shown, or to the top of its type. Null where it cannot go. */
+function placesFor (record: ModelRecord, records: readonly ModelRecord[], gaps: boolean): Record<Direction, Place | null> {
   const index = records.findIndex(({ id }) => id === record.id)
   const neighbour = (step: number) => records[index + step]?.type === record.type ? records[index + step] : undefined
   const [above, below] = [neighbour(-1), neighbour(1)]
-  return { up: above ? { before: above.id } : null, down: below ? { after: below.id } : null, top: { first: true } }
+  return { up: above ? { before: above.id } : null, down: below ? { after: below.id } : null, top: above || gaps ? { first: true } : null }
 }
 
 function dropAt (target: HTMLElement, y: number, records: readonly ModelRecord[], dragged: ModelRecord): Drop | null {
@@ -142,9 +155,9 @@ function dropAt (target: HTMLElement, y: number, records: readonly ModelRecord[]
   return { id, side: y < top + height / 2 ? 'before' : 'after' }
 }
 
-/** Stands for rows that are not rendered. */
+/** Stands for rows that are not rendered. Its cell spans nothing: narrow screens hide columns, and further ones would take their share of the width. */
 function Space ({ rows, height }: { rows: number, height: number }) {
-  return rows > 0 && <tr aria-hidden='true' className='space'><td colSpan={COLUMNS} style={{ height: rows * height }} /></tr>
+  return rows > 0 && <tr aria-hidden='true' className='space'><td style={{ height: rows * height }} /></tr>
 }
 
 interface RowProps {

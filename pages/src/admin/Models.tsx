@@ -2,7 +2,7 @@ import { useCallback, useMemo, useState, type ReactNode } from 'react'
 import { Icon } from '../shared/icons.tsx'
 import { Notice } from '../shared/ui.tsx'
 import { useDelete, useMove, useSwitch, type Progress } from './actions.ts'
-import { exportCatalog, listModels, type Filters } from './api.ts'
+import { exportCatalog, hasGaps, listModels, type Filters } from './api.ts'
 import { Editor } from './Editor.tsx'
 import { Import } from './Import.tsx'
 import { ModelTable } from './ModelTable.tsx'
@@ -25,9 +25,10 @@ export function Models () {
   const [editing, setEditing] = useState<ModelRecord | 'new' | null>(null)
   const [importing, setImporting] = useState(false)
   const [progress, setProgress] = useState<Progress | null>(null)
-  const { mutate: setActive } = useSwitch(setProgress)
+  const deselect = useCallback((ids: string[]) => setSelected(selected => new Set([...selected].filter(id => !ids.includes(id)))), [])
+  const { mutate: setActive } = useSwitch(setProgress, deselect)
   const { mutate: move } = useMove(filters, records)
-  const { mutate: remove } = useDelete()
+  const { mutate: remove } = useDelete(deselect)
 
   const onSwitch = useCallback((record: ModelRecord, isActive: boolean) => setActive({ ids: [record.id], isActive }), [setActive])
   const onSelect = useCallback((id: string, on: boolean) => setSelected(selected => {
@@ -68,9 +69,9 @@ export function Models () {
         )}
       </div>
       <ModelTable
-        records={records} editable={editable} selected={selected} stale={list.isPlaceholderData}
+        records={records} editable={editable} selected={selected} stale={list.isPlaceholderData} gaps={hasGaps(filters)}
         more={list.hasNextPage && !list.isFetchingNextPage} onMore={fetchNextPage}
-        onSelect={onSelect} onSelectAll={selectAll} onSwitch={onSwitch} onOpen={setEditing} onMove={move} onDelete={remove}
+        onSelect={onSelect} onSelectAll={selectAll} onSwitch={onSwitch} onOpen={setEditing} onMove={move} onDelete={(record, onUndo) => remove({ record, onUndo })}
       />
       {editing !== null && <Editor record={editing === 'new' ? null : editing} editable={editable} onClose={() => setEditing(null)} />}
       {importing && <Import onClose={() => setImporting(false)} />}
@@ -78,7 +79,7 @@ export function Models () {
   )
 }
 
-const found = (count: number, more: boolean): string => more ? `More than ${models(count)}` : count === 0 ? 'No models found' : models(count)
+const found = (count: number, more: boolean): string => more ? `${models(count)} loaded, more as you scroll` : count === 0 ? 'No models found' : models(count)
 
 /** The ids of all models that pass the filters, also of those that have not been loaded. */
 async function allIds (filters: Filters): Promise<string[]> {

@@ -1,4 +1,4 @@
-import { useLayoutEffect, useRef } from 'react'
+import { useLayoutEffect, useRef, type KeyboardEvent } from 'react'
 import type { Direction, Place } from './order.ts'
 import type { ModelRecord } from './records.ts'
 
@@ -38,9 +38,12 @@ export function RowMenu ({ anchor: { record, element }, places, onClose, onMove,
     <button type='button' className={`quiet ${className}`} disabled={disabled} onClick={() => { menu.current?.hidePopover(); action() }}>{text}</button>
   )
   return (
-    <div ref={menu} popover='auto' className='menu' role='group' aria-label={`Actions for ${record.name}`} onToggle={event => { if (event.newState === 'closed') onClose() }}>
+    <div
+      ref={menu} popover='auto' className='menu' role='group' aria-label={`Actions for ${record.name}`}
+      onKeyDown={leaveByTab} onToggle={event => { if (event.newState === 'closed') onClose() }}
+    >
       {item('Edit', onEdit)}
-      {item('Move to top', () => onMove(places.top))}
+      {item('Move to top', () => onMove(places.top), places.top === null)}
       {item('Move up', () => onMove(places.up), places.up === null)}
       {item('Move down', () => onMove(places.down), places.down === null)}
       {/* What the inference service lists can be switched off, not deleted. */}
@@ -48,4 +51,10 @@ export function RowMenu ({ anchor: { record, element }, places, onClose, onMove,
       {record.listed === true && Object.values(record.sources ?? {}).includes('curated') && item('Undo all that was set', onDelete, false, 'danger')}
     </div>
   )
+}
+
+/** Closed, the menu gives the focus back to its control: the Tab that leaves it goes on from there. */
+function leaveByTab ({ key, shiftKey, target, currentTarget }: KeyboardEvent<HTMLDivElement>): void {
+  const items = [...currentTarget.querySelectorAll('button:enabled')]
+  if (key === 'Tab' && target === items.at(shiftKey ? 0 : -1)) currentTarget.hidePopover()
 }

@@ -1,5 +1,5 @@
 import { useMutation, useQueryClient, type InfiniteData, type QueryClient } from '@tanstack/react-query'
-import { ApiError, deleteModel, exportCatalog, importCatalog, orderModels, patchModel, type Filters } from './api.ts'
+import { ApiError, deleteModel, exportCatalog, hasGaps, importCatalog, orderModels, patchModel, type Filters } from './api.ts'
 import { tell, tellFailure } from './notices.tsx'
 import { moved, pieceMoved, type Place } from './order.ts'
 import { KEYS } from './queries.ts'
@@ -12,6 +12,40 @@ type Loaded = InfiniteData<Page<ModelRecord>, string | null>
 export async function afterEdit (client: QueryClient): Promise<void> {
   await Promise.all(Object.values(KEYS).map(queryKey => client.invalidateQueries({ queryKey })))
 }
+
+/**
+ * Puts what the API answered into the lists that are loaded: thousands of models
+ * are not read again for one. Where that would not do, it reads them again.
+ */
+export async function afterPatch (client: QueryClient, saved: readonly ModelRecord[]): Promise<void> {
+  if (client.isFetching({ queryKey: KEYS.models }) > 0 || !haveKeptPlaces(client, saved)) return await afterEdit(client)
+  const byId = new Map(saved.map(record => [record.id, record]))
+  for (const { queryKey } of client.getQueryCache().findAll({ queryKey: KEYS.models })) {
+    const { active } = queryKey[1] as Filters
+    const renewed = (record: ModelRecord): ModelRecord[] => {
+      const now = byId.get(record.id)
+      if (now === undefined) return [record]
+      return active === null || now.isActive === active ? [now] : []
+    }
+    client.setQueryData<Loaded>(queryKey, loaded => loaded && { ...loaded, pages: loaded.pages.map(page => ({ ...page, data: page.data.flatMap(renewed) })) })
+  }
+  await Promise.all([KEYS.audit, KEYS.status].map(queryKey => client.invalidateQueries({ queryKey })))
+}
+
+/** Whether models that were changed stand where they stood, in each list that is shown. */
+function haveKeptPlaces (client: QueryClient, saved: readonly ModelRecord[]): boolean {
+  return client.getQueryCache().findAll({ queryKey: KEYS.models, type: 'active' }).every(({ state }) => {
+    const records = (state.data as Loaded | undefined)?.pages.flatMap(({ data }) => data) ?? []
+    const byId = new Map(records.map(record => [record.id, record]))
+    return saved.every(({ id, type }) => {
+      const before = byId.get(id)
+      return before?.type === type && isPlaced(before)
+    })
+  })
+}
+
+/** Beside an inference service, the first edit of a model puts it before those that no admin has edited. */
+const isPlaced = ({ sources }: ModelRecord): boolean => sources === undefined || Object.values(sources).includes('curated')
 
 /** Changes the loaded models at once, before the gateway has answered. */
 async function foresee (client: QueryClient, change: (records: ModelRecord[]) => ModelRecord[]): Promise<void> {
@@ -29,36 +63,58 @@ export interface Progress {
   total: number
 }
 
-/** Switches models on or off, one after the other. Tells how it went. */
-export function useSwitch (onProgress: (progress: Progress | null) => void) {
+/** A model that could not be switched. */
+interface Failure {
+  id: string
+  error: unknown
+}
+
+const isGone = (error: unknown): boolean => error instanceof ApiError && error.code === 'model_not_found'
+
+function failureWords ([first, ...others]: [Failure, ...Failure[]], total: number): string {
+  if (others.length > 0) return `${others.length + 1} of ${models(total)} were not switched. ${[first, ...others].slice(0, 3).map(({ id, error }) => `${id}: ${wordsOf(error)}`).join(' ')}`
+  return isGone(first.error) ? `${first.id} was not switched: it no longer exists.` : `${first.id} was not switched. ${wordsOf(first.error)}`
+}
+
+/**
+ * Switches models on or off, one after the other. Tells how it went.
+ * @param onGone called with models that were found to exist no longer
+ */
+export function useSwitch (onProgress: (progress: Progress | null) => void, onGone: (ids: string[]) => void) {
   const client = useQueryClient()
   return useMutation({
     mutationFn: async ({ ids, isActive }: { ids: string[], isActive: boolean }) => {
-      const failures: string[] = []
+      const saved: ModelRecord[] = []
+      const failures: Failure[] = []
       for (const [done, id] of ids.entries()) {
         if (ids.length > 1) onProgress({ done, total: ids.length })
         try {
-          await patchModel(id, { isActive })
+          saved.push(await patchModel(id, { isActive }))
         } catch (error) {
-          failures.push(`${id}: ${wordsOf(error)}`)
+          failures.push({ id, error })
           // What stops one model for such a reason stops them all.
           if (!(error instanceof ApiError) || error.status === 0 || error.status === 401) break
         }
       }
-      return failures
+      return { saved, failures }
     },
     onMutate: async ({ ids, isActive }) => {
+      const interrupted = client.isFetching({ queryKey: KEYS.models }) > 0
       const wanted = new Set(ids)
       await foresee(client, records => records.map(record => wanted.has(record.id) ? { ...record, isActive } : record))
+      return { interrupted }
     },
-    onSuccess: (failures, { ids, isActive }) => {
+    onSuccess: ({ failures }, { ids, isActive }) => {
       const what = ids.length === 1 ? ids[0] as string : models(ids.length)
-      if (failures.length === 0) tell(`${isActive ? 'Switched on' : 'Switched off'}: ${what}.`)
-      else tellFailure(`${failures.length} of ${models(ids.length)} could not be switched. ${failures.slice(0, 3).join(' ')}`)
+      const [first, ...others] = failures
+      if (first === undefined) return tell(`${isActive ? 'Switched on' : 'Switched off'}: ${what}.`)
+      tellFailure(failureWords([first, ...others], ids.length))
+      onGone(failures.filter(({ error }) => isGone(error)).map(({ id }) => id))
     },
-    onSettled: async () => {
+    onSettled: async (outcome, _error, _change, before) => {
       onProgress(null)
-      await afterEdit(client)
+      if (outcome === undefined || outcome.failures.length > 0 || before?.interrupted !== false) await afterEdit(client)
+      else await afterPatch(client, outcome.saved)
     }
   })
 }
@@ -66,9 +122,9 @@ export function useSwitch (onProgress: (progress: Progress | null) => void) {
 const ORDER = ['order']
 
 /** Moves a model within its type. Moves are made one after the other; each is seen at once. */
-export function useMove ({ q, active }: Filters, shown: readonly ModelRecord[]) {
+export function useMove (filters: Filters, shown: readonly ModelRecord[]) {
   const client = useQueryClient()
-  const filtered = q !== '' || active !== null
+  const filtered = hasGaps(filters)
   const ids = (record: ModelRecord, records: readonly ModelRecord[]) => records.filter(({ type }) => type === record.type).map(({ id }) => id)
   return useMutation({
     mutationKey: ORDER,
@@ -105,25 +161,39 @@ function inOrder (records: ModelRecord[], ids: string[]): ModelRecord[] {
 
 const TRIES = 3
 
-/** Deletes a model, and offers to take it back. */
-export function useDelete () {
+/** A model to delete, and what to do when that is taken back. */
+interface Deletion {
+  record: ModelRecord
+  onUndo: () => void
+}
+
+/**
+ * Deletes a model, and offers to take it back.
+ * @param onGone called with what was deleted
+ */
+export function useDelete (onGone: (ids: string[]) => void) {
   const client = useQueryClient()
   return useMutation({
-    mutationFn: async (record: ModelRecord) => {
+    mutationFn: async ({ record }: Deletion) => {
       const { value: file } = await exportCatalog()
       await deleteModel(record.id)
       return file
     },
-    onSuccess: (file, record) => tell(record.listed === true ? `${record.name} is as the service lists it.` : `${record.name} was deleted.`, async () => {
-      try {
-        await putBack(record, file)
-        tell(`${record.name} is back at its place.`)
-      } catch (error) {
-        tellFailure(`${record.name} could not be brought back. ${wordsOf(error)}`)
-      }
-      await afterEdit(client)
-    }),
-    onError: (error, record) => tellFailure(`${record.name} was not deleted. ${wordsOf(error)}`),
+    onSuccess: (file, { record, onUndo }) => {
+      const isListed = record.listed === true
+      if (!isListed) onGone([record.id])
+      tell(isListed ? `${record.name} is as the service lists it.` : `${record.name} was deleted.`, async () => {
+        onUndo()
+        try {
+          await putBack(record, file)
+          tell(`${record.name} is back at its place.`)
+        } catch (error) {
+          tellFailure(`${record.name} could not be brought back. ${wordsOf(error)}`)
+        }
+        await afterEdit(client)
+      })
+    },
+    onError: (error, { record }) => tellFailure(`${record.name} was not deleted. ${wordsOf(error)}`),
     onSettled: async () => await afterEdit(client)
   })
 }

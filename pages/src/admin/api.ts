@@ -82,6 +82,9 @@ export interface Filters {
   active: boolean | null
 }
 
+/** Whether models may be hidden between those that pass: a filter by type hides whole types only. */
+export const hasGaps = ({ q, active }: Filters): boolean => q !== '' || active !== null
+
 /** One page of the models, in the order of the catalog. */
 export const listModels = async (filters: Filters, cursor: string | null, signal?: AbortSignal): Promise<Page<ModelRecord>> =>
   await valueOf(call(PATHS.models, { query: { ...filters, cursor, limit: PAGE_SIZE }, signal }))

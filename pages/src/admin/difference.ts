@@ -12,6 +12,8 @@ export interface Difference {
   changed: Array<{ item: Item, fields: FieldChange[] }>
   moved: Item[]
   unchanged: number
+  /** Fewer than half of the models stay. */
+  removesMost: boolean
 }
 
 /** Why a text is not a catalog file, for the person who chose it. */
@@ -22,20 +24,34 @@ export class NotACatalog extends Error {}
  * @throws NotACatalog
  */
 export function readCatalog (text: string): CatalogFile {
-  let value: unknown
+  const file = parsed(text)
+  if (typeof file !== 'object' || file === null || Array.isArray(file)) throw notACatalog('it must hold an object with the lists chat, image and speech.')
+  const places = new Map<string, string>()
+  for (const [name, list] of Object.entries(file)) {
+    if (!MODEL_TYPES.some(type => type === name)) throw notACatalog(`it has the unknown field ${JSON.stringify(name)}. Take a file that Export made: an object with the lists chat, image, speech.`)
+    if (!Array.isArray(list)) throw notACatalog(`${name} is not a list.`)
+    for (const [index, item] of list.entries()) noteId(places, item?.id, `number ${index + 1} of ${name}`)
+  }
+  return file
+}
+
+const notACatalog = (reason: string) => new NotACatalog(`The file is not a catalog: ${reason}`)
+
+function parsed (text: string): unknown {
+  if (text === '') throw new NotACatalog('The file is empty.')
   try {
-    value = JSON.parse(text.replace(/^\ufeff/, ''))
+    return JSON.parse(text.replace(/^\ufeff/, ''))
   } catch (error) {
-    throw new NotACatalog(`The file is not JSON: ${(error as Error).message}`)
+    throw new NotACatalog(`This is not a JSON file (${(error as Error).message}).`)
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new NotACatalog('The file is not a catalog: it must hold an object with the lists chat, image and speech.')
-  for (const [name, list] of Object.entries(value)) {
-    if (!MODEL_TYPES.some(type => type === name)) throw new NotACatalog(`The file is not a catalog: it has the unknown list ${JSON.stringify(name)}.`)
-    if (!Array.isArray(list)) throw new NotACatalog(`The file is not a catalog: ${name} is not a list.`)
-    const wrong = list.findIndex(item => typeof item?.id !== 'string')
-    if (wrong !== -1) throw new NotACatalog(`The file is not a catalog: number ${wrong + 1} of ${name} has no id.`)
-  }
-  return value
+}
+
+/** Two models of one id cannot be compared with what the catalog has. */
+function noteId (places: Map<string, string>, id: unknown, place: string): void {
+  if (typeof id !== 'string') throw notACatalog(`${place} has no id.`)
+  const first = places.get(id)
+  if (first !== undefined) throw notACatalog(`${place} has the id ${JSON.stringify(id)}, as ${first} has.`)
+  places.set(id, place)
 }
 
 /** What an import of the file would change in the catalog. */
@@ -49,12 +65,16 @@ export function difference (catalog: CatalogFile, file: CatalogFile): Difference
     return fields.length > 0 ? [{ item, fields }] : []
   })
   const ids = (items: Item[], type: ModelType) => items.filter(item => item.type === type).map(({ id }) => id)
+  const moved = MODEL_TYPES.flatMap(type => idsMoved(ids(before, type), ids(after, type))).map(id => kept.get(id) as Item)
+  const removed = before.filter(({ id }) => !kept.has(id))
+  const touched = new Set([...moved, ...changed.map(({ item }) => item)])
   return {
     added: after.filter(({ id }) => !old.has(id)),
-    removed: before.filter(({ id }) => !kept.has(id)),
+    removed,
     changed,
-    moved: MODEL_TYPES.flatMap(type => idsMoved(ids(before, type), ids(after, type))).map(id => kept.get(id) as Item),
-    unchanged: after.filter(({ id }) => old.has(id)).length - changed.length
+    moved,
+    unchanged: after.filter(item => old.has(item.id) && !touched.has(item)).length,
+    removesMost: removed.length > before.length / 2
   }
 }
 

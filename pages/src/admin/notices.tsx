@@ -1,4 +1,4 @@
-import { useEffect, useSyncExternalStore } from 'react'
+import { useEffect, useRef, useSyncExternalStore } from 'react'
 import { Icon } from '../shared/icons.tsx'
 
 /** A message about what was done or what failed. */
@@ -10,6 +10,7 @@ interface Notice {
   undo?: () => unknown
 }
 
+/** Messages from which on a new one takes the place of an older one. */
 const MOST = 4
 const SHOWN_MS = 8000
 
@@ -24,14 +25,19 @@ function show (next: readonly Notice[]): void {
 
 const dismiss = (id: number) => show(notices.filter(notice => notice.id !== id))
 
+function add (notice: Omit<Notice, 'id'>): void {
+  const gone = notices.length < MOST ? undefined : notices.find(({ failed, undo }) => !failed && undo === undefined) ?? notices.find(({ undo }) => undo === undefined)
+  show([...notices.filter(other => other !== gone), { ...notice, id: ++lastId }])
+}
+
 /** Tells what was done. With `undo` the message stays until it is dismissed. */
 export function tell (text: string, undo?: () => unknown): void {
-  show([...notices.slice(1 - MOST), { id: ++lastId, text, failed: false, ...(undo && { undo }) }])
+  add({ text, failed: false, ...(undo && { undo }) })
 }
 
 /** Tells what failed. */
 export function tellFailure (text: string): void {
-  show([...notices.slice(1 - MOST), { id: ++lastId, text, failed: true }])
+  add({ text, failed: true })
 }
 
 /** The messages, where screen readers hear of them. */
@@ -41,24 +47,34 @@ export function Notices () {
     return () => { listeners.delete(listener) }
   }, () => notices)
   return (
-    <div className='toasts' role='status' aria-label='Messages'>
+    <div className='toasts' role='status' aria-label='Messages' tabIndex={-1}>
       {all.map(notice => <NoticeLine key={notice.id} notice={notice} />)}
     </div>
   )
 }
 
 function NoticeLine ({ notice: { id, text, failed, undo } }: { notice: Notice }) {
+  const line = useRef<HTMLParagraphElement>(null)
+  useEffect(() => { line.current?.scrollIntoView({ block: 'nearest' }) }, [])
   const stays = failed || undo !== undefined
   useEffect(() => {
     if (stays) return
     const timer = setTimeout(() => dismiss(id), SHOWN_MS)
     return () => clearTimeout(timer)
   }, [id, stays])
+
+  function takeBack (button: HTMLElement): void {
+    // The button goes: the outcome is told here.
+    button.closest<HTMLElement>('[role=status]')?.focus()
+    dismiss(id)
+    undo?.()
+  }
+
   return (
-    <p className={failed ? 'toast failed' : 'toast'}>
+    <p ref={line} className={failed ? 'toast failed' : 'toast'}>
       <span>{text}</span>
       {/* The row that had the focus is gone: the focus comes here. */}
-      {undo !== undefined && <button type='button' autoFocus onClick={() => { dismiss(id); undo() }}>Undo</button>}
+      {undo !== undefined && <button type='button' autoFocus onClick={event => takeBack(event.currentTarget)}>Undo</button>}
       <button type='button' className='quiet icon-only' aria-label='Dismiss this message' onClick={() => dismiss(id)}><Icon name='close' /></button>
     </p>
   )

@@ -28,7 +28,13 @@ export function problemsOf (error: unknown, pointers: readonly string[]): Record
   return { ...(first !== undefined && { [first]: error.message }), ...Object.fromEntries(problems) }
 }
 
-const sentence = (reason: string): string => `${reason.trim().charAt(0).toUpperCase()}${reason.trim().slice(1)}`
+/** For what an API calls its problems otherwise than people do. */
+const PLAIN: Record<string, string> = { 'must be an integer.': 'Write a whole number in digits, such as 131072.' }
+
+function sentence (part: string): string {
+  const reason = part.trim()
+  return PLAIN[reason] ?? `${reason.charAt(0).toUpperCase()}${reason.slice(1)}`
+}
 
 const RELATIVE = new Intl.RelativeTimeFormat('en', { numeric: 'auto' })
 const UNITS = [['day', 86_400], ['hour', 3600], ['minute', 60], ['second', 1]] as const
@@ -38,6 +44,12 @@ export function relative (iso: string, now = Date.now()): string {
   const seconds = (Date.parse(iso) - now) / 1000
   const [unit, length] = UNITS.find(([, length]) => Math.abs(seconds) >= length) ?? ['second', 1]
   return RELATIVE.format(Math.trunc(seconds / length), unit)
+}
+
+/** A past time as people tell it: "just now", "5 minutes ago". */
+export function ago (iso: string): string {
+  const words = relative(iso)
+  return words === 'now' ? 'just now' : words
 }
 
 /** Seconds as people tell them: "42 seconds", "3 hours". */

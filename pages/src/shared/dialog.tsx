@@ -1,4 +1,4 @@
-import { useId, useLayoutEffect, useRef, type ReactNode } from 'react'
+import { useId, useLayoutEffect, useRef, type KeyboardEvent, type ReactNode, type SyntheticEvent } from 'react'
 import { Icon } from './icons.tsx'
 
 interface DialogProps {
@@ -19,8 +19,26 @@ export function Dialog ({ title, onClose, className, children }: DialogProps) {
     current?.showModal()
     return () => current?.close()
   }, [])
+
+  function askToClose (event: SyntheticEvent<HTMLDialogElement>): void {
+    event.preventDefault()
+    onClose()
+  }
+
+  // Escape as a key too: for a second Escape without a click between, a browser closes the dialog and sends no `cancel`.
+  function askByKey (event: KeyboardEvent<HTMLDialogElement>): void {
+    if (event.key === 'Escape' && !event.nativeEvent.isComposing) askToClose(event)
+  }
+
+  // The same holds for other ways to close, such as the back gesture: `onClose` alone decides whether it closes.
+  function askAfterwards ({ currentTarget }: SyntheticEvent<HTMLDialogElement>): void {
+    if (currentTarget.open) return
+    currentTarget.showModal()
+    onClose()
+  }
+
   return (
-    <dialog ref={dialog} aria-labelledby={heading} className={className} onCancel={event => { event.preventDefault(); onClose() }}>
+    <dialog ref={dialog} aria-labelledby={heading} className={className} onCancel={askToClose} onKeyDown={askByKey} onClose={askAfterwards}>
       <header className='row spread dialog-head'>
         <h2 id={heading}>{title}</h2>
         <button type='button' className='quiet icon-only' aria-label='Close' onClick={onClose}><Icon name='close' /></button>
