@@ -13,7 +13,7 @@ import { noBrowser, openPage } from '../browser.ts'
 import { PNG_SIGNATURE, startPair } from '../clients.ts'
 import { promptly, startGateway } from '../faults/helper.ts'
 import { eventually } from '../helper.ts'
-import { isAccessible, unexpected } from './helper.ts'
+import { focused, isAccessible, unexpected } from './helper.ts'
 
 const SEER = { id: 'org/seer', name: 'Seer', description: 'Reads pictures', contextLength: 131072, capabilities: { input: ['text', 'image'] } }
 const FLASH = { id: 'gemini-1.5-flash', name: 'Gemini 1.5 Flash', description: 'Fast and efficient for most tasks', contextLength: 1048576 }
@@ -161,19 +161,28 @@ test('in a browser: chat', { skip: noBrowser }, async t => {
     await eventually(() => standIn.requests.length === before + 1 && standIn.requests.at(-1)!.answered)
     await answers(page).nth(2).getByRole('button', { name: 'Retry' }).waitFor()
     t.equal(await answers(page).count(), 3, 'in its place')
+    t.equal(await focused(page), 'Message', 'the focus, after Retry')
 
     await page.getByRole('article', { name: 'You' }).first().hover()
     await page.getByRole('button', { name: 'Edit your message' }).first().click()
+    await page.keyboard.press('Escape')
+    t.equal(await focused(page), 'Edit your message', 'the focus is back on the button')
+    await page.keyboard.press('Enter')
     await page.getByRole('textbox', { name: 'Edit your message' }).fill('Something else')
     await page.getByRole('button', { name: 'Send again' }).click()
     await page.getByText('You said: Something else').waitFor()
     t.equal(await answers(page).count(), 1, 'what came after it is gone')
+    t.equal(await focused(page), 'Message', 'the focus, after Send again')
     const copy = answers(page).getByRole('button', { name: 'Copy', exact: true })
     await copy.click()
     await answers(page).getByRole('button', { name: 'Copied' }).waitFor()
     t.match(await page.evaluate('navigator.clipboard.readText()'), /You said: Something else$/)
     await page.getByRole('button', { name: 'New chat' }).click()
     await page.getByRole('heading', { name: 'What shall we try?' }).waitFor()
+    t.equal(await focused(page), 'Message', 'the focus, after New chat')
+    await page.getByRole('button', { name: 'Write a haiku about latency' }).click()
+    await page.getByText('You said: Write a haiku').waitFor()
+    t.equal(await focused(page), 'Message', 'the focus, after an idea')
   })
 
   await t.test('Markdown is shown, and nothing of it is run or fetched', async t => {
@@ -199,13 +208,18 @@ test('in a browser: chat', { skip: noBrowser }, async t => {
 
   await t.test('Stop ends the work at the inference service', async t => {
     await page.goto(`${slow.gateway.url}/studio`)
-    await send('Count')
+    await message.fill('Count')
+    await page.getByRole('button', { name: 'Send', exact: true }).dblclick()
     await page.getByText('You asked the').waitFor()
     const [request] = slow.standIn.requests.filter(({ url }) => url.includes('chat'))
-    t.notOk(request!.aborted)
-    await page.getByRole('button', { name: 'Stop' }).click()
+    t.notOk(request!.aborted, 'the second click of a double-click on Send does not stop')
+    t.equal(await focused(page), 'Message', 'the focus, after Send')
+    await message.fill('A draft')
+    await page.getByRole('button', { name: 'Stop' }).dblclick()
     await promptly(() => request!.aborted)
     await answers(page).getByText('Stopped', { exact: true }).waitFor()
+    t.equal(await message.inputValue(), 'A draft', 'the second click of a double-click on Stop does not send')
+    t.equal(await focused(page), 'Message', 'the focus, after Stop')
     t.match(await log(page).innerText(), /You asked the/, 'what had arrived stays')
     await isAccessible(t, page, 'a stopped answer')
 

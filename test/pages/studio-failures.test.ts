@@ -8,7 +8,7 @@ import { noBrowser, openPage } from '../browser.ts'
 import { startPair } from '../clients.ts'
 import { eventually, startGateway } from '../helper.ts'
 import { freePort } from '../free-port.ts'
-import { isAccessible, unexpected } from './helper.ts'
+import { focused, isAccessible, unexpected } from './helper.ts'
 
 test('in a browser: what is said when something fails', { skip: noBrowser }, async t => {
   const down = await startGateway(t, { INFERENCE_SERVICE_URL: `http://127.0.0.1:${await freePort()}` })
@@ -89,6 +89,7 @@ test('in a browser: what is said when something fails', { skip: noBrowser }, asy
     await page.getByLabel('That API key was refused').fill('the-key')
     await page.keyboard.press('Enter')
     await page.getByText('Your API key is kept until this tab is closed.').waitFor()
+    t.equal(await focused(page), 'Message', 'the focus, after Use key')
     await say(undefined)
     await page.getByText('You said: Hello').waitFor()
     await page.getByRole('button', { name: 'Code' }).click()

@@ -6,7 +6,7 @@ import { noBrowser, openPage } from '../browser.ts'
 import { PNG_SIGNATURE, startPair } from '../clients.ts'
 import { promptly } from '../faults/helper.ts'
 import { eventually } from '../helper.ts'
-import { isAccessible, unexpected } from './helper.ts'
+import { focused, isAccessible, unexpected } from './helper.ts'
 
 const PNG = Buffer.from(PNG_SIGNATURE + '0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360606060000000050001a5f645400000000049454e44ae426082', 'hex')
 const file = (name: string, mimeType: string, buffer: Buffer) => ({ name, mimeType, buffer })
@@ -87,6 +87,9 @@ test('in a browser: images and speech', { skip: noBrowser }, async t => {
     await promptly(() => slow.standIn.requests[0]!.aborted)
     await cards.getByText('Stopped', { exact: true }).waitFor()
     t.equal(await cards.getByRole('button', { name: 'Retry' }).count(), 1)
+    t.equal(await focused(page), 'Prompt', 'the focus, after Stop')
+    await cards.getByRole('button', { name: 'Remove' }).click()
+    t.equal(await focused(page), 'Prompt', 'the focus, after Remove')
   })
 
   t.strictSame(unexpected(complaints), [])

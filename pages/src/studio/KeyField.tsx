@@ -2,22 +2,29 @@ import { useState } from 'react'
 import { Icon } from '../shared/icons.tsx'
 import { keepKey, useSessionKey } from './session-key.ts'
 
-/** Asks for an API key once the gateway has refused a request for want of one. */
-export function KeyField () {
+/**
+ * Asks for an API key once the gateway has refused a request for want of one.
+ * @param props.onChanged called once a key is kept or forgotten: what had the focus is then gone
+ */
+export function KeyField ({ onChanged }: { onChanged: () => void }) {
   const { key, refused } = useSessionKey()
   const [draft, setDraft] = useState('')
+  const change = (key: string | undefined) => {
+    keepKey(key)
+    onChanged()
+  }
   if (!refused && key === undefined) return null
   if (!refused) {
     return (
       <div className='key-field'>
         <Icon name='key' /><span>Your API key is kept until this tab is closed.</span>
-        <button type='button' className='quiet' onClick={() => keepKey(undefined)}>Forget it</button>
+        <button type='button' className='quiet' onClick={() => change(undefined)}>Forget it</button>
       </div>
     )
   }
   const save = () => {
     if (draft.trim() === '') return
-    keepKey(draft.trim())
+    change(draft.trim())
     setDraft('')
   }
   return (

@@ -3,6 +3,7 @@ import { Icon } from '../shared/icons.tsx'
 import { CodeButton } from './code/CodeButton.tsx'
 import { FailureNotice } from './FailureNotice.tsx'
 import type { Run, Runs } from './runs.ts'
+import { YieldingButton } from './YieldingButton.tsx'
 
 interface RunCardProps<Result> {
   run: Run<Result>
@@ -20,7 +21,7 @@ export function RunCard<Result> ({ run: { id, task, state, failure, duration }, 
     <article className='card run' aria-label={task.title} aria-busy={state === 'running'}>
       <header className='row spread'>
         <h2>{task.title}</h2>
-        {state === 'running' && <button type='button' className='stop' onClick={() => runs.stop(id)}><Icon name='stop' />Stop</button>}
+        {state === 'running' && <YieldingButton className='stop' onClick={() => runs.stop(id)}><Icon name='stop' />Stop</YieldingButton>}
       </header>
       {state === 'running' && waiting}
       {state === 'done' && children}
@@ -33,9 +34,9 @@ export function RunCard<Result> ({ run: { id, task, state, failure, duration }, 
             {duration !== undefined && <div><dt>Time</dt><dd>{(duration / 1000).toFixed(1)} s</dd></div>}
           </dl>
           <div className='row'>
-            {failure === undefined && <button type='button' className='quiet' onClick={() => runs.retry(id)}><Icon name='refresh' />Retry</button>}
+            {failure === undefined && <YieldingButton className='quiet' onClick={() => runs.retry(id)}><Icon name='refresh' />Retry</YieldingButton>}
             <CodeButton request={task.request} />
-            <button type='button' className='quiet icon-only' aria-label='Remove' title='Remove' onClick={() => runs.remove(id)}><Icon name='trash' /></button>
+            <YieldingButton className='quiet icon-only' aria-label='Remove' title='Remove' onClick={() => runs.remove(id)}><Icon name='trash' /></YieldingButton>
           </div>
         </div>
       )}

@@ -3,6 +3,7 @@ import { CopyButton } from '../../shared/ui.tsx'
 import { CodeButton } from '../code/CodeButton.tsx'
 import { FailureNotice } from '../FailureNotice.tsx'
 import { Markdown } from '../markdown/Markdown.tsx'
+import { YieldingButton } from '../YieldingButton.tsx'
 import type { AnswerMessage } from './conversation.ts'
 
 /** A model's answer, with what it cost and what can be done with it. */
@@ -21,7 +22,7 @@ export function Answer ({ message, onRetry }: { message: AnswerMessage, onRetry:
           <Facts message={message} model={model} />
           <div className='row'>
             {text !== '' && <CopyButton text={text} />}
-            {failure === undefined && <button type='button' className='quiet' onClick={onRetry}><Icon name='refresh' />Retry</button>}
+            {failure === undefined && <YieldingButton className='quiet' onClick={onRetry}><Icon name='refresh' />Retry</YieldingButton>}
             <CodeButton request={{ operation: 'chat', json: request }} />
           </div>
         </div>
