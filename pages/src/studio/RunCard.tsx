@@ -16,7 +16,7 @@ interface RunCardProps<Result> {
 }
 
 /** One task: what was asked, its result or what went wrong, and what can be done with it. */
-export function RunCard<Result> ({ run: { id, task, state, failure, duration }, runs, model, waiting, children }: RunCardProps<Result>) {
+export function RunCard<Result> ({ run: { id, task, request, state, failure, duration }, runs, model, waiting, children }: RunCardProps<Result>) {
   return (
     <article className='card run' aria-label={task.title} aria-busy={state === 'running'}>
       <header className='row spread'>
@@ -35,7 +35,7 @@ export function RunCard<Result> ({ run: { id, task, state, failure, duration }, 
           </dl>
           <div className='row'>
             {failure === undefined && <YieldingButton className='quiet' onClick={() => runs.retry(id)}><Icon name='refresh' />Retry</YieldingButton>}
-            <CodeButton request={task.request} />
+            <CodeButton request={request} />
             <YieldingButton className='quiet icon-only' aria-label='Remove' title='Remove' onClick={() => runs.remove(id)}><Icon name='trash' /></YieldingButton>
           </div>
         </div>
