@@ -139,7 +139,7 @@ test('in a browser: chat', { skip: noBrowser }, async t => {
     await answers(page).nth(1).getByRole('button', { name: 'Retry' }).waitFor()
     t.match(bodyOf(standIn.requests.at(-1)), { model: 'org/seer', temperature: 0.9, max_tokens: 50, stream: true })
     t.same(bodyOf(standIn.requests.at(-1)).messages.map((message: any) => message.role), ['system', 'user', 'assistant', 'user'])
-    await page.getByRole('button', { name: 'Temperature: use the model’s default' }).click()
+    await page.getByRole('button', { name: 'Reset Temperature to the model’s default' }).click()
     await page.getByRole('spinbutton', { name: 'Max tokens' }).fill('')
   })
 

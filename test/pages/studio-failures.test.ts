@@ -84,6 +84,13 @@ test('in a browser: what is said when something fails', { skip: noBrowser }, asy
     const field = page.getByLabel('This gateway asks for an API key')
     await field.waitFor()
     await isAccessible(t, page, 'the field for a key')
+    await page.getByText('The gateway’s own choice; the answer names it.').first().waitFor()
+    // As long as a failed request waits before it is sent again.
+    await page.clock.fastForward('00:02')
+    await field.fill('schlüssel')
+    await page.keyboard.press('Enter')
+    await page.getByText('A key has only letters, digits and signs of plain ASCII.').waitFor()
+    await isAccessible(t, page, 'what is no key')
     await field.fill('a-wrong-one')
     await page.keyboard.press('Enter')
     await page.getByLabel('That API key was refused').fill('the-key')

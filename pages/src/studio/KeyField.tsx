@@ -9,6 +9,7 @@ import { keepKey, useSessionKey } from './session-key.ts'
 export function KeyField ({ onChanged }: { onChanged: () => void }) {
   const { key, refused } = useSessionKey()
   const [draft, setDraft] = useState('')
+  const [wrong, setWrong] = useState(false)
   const change = (key: string | undefined) => {
     keepKey(key)
     onChanged()
@@ -23,17 +24,21 @@ export function KeyField ({ onChanged }: { onChanged: () => void }) {
     )
   }
   const save = () => {
-    if (draft.trim() === '') return
-    change(draft.trim())
+    const key = draft.trim()
+    if (key === '') return
+    // Anything else cannot stand in a header.
+    if (!/^[!-~]+$/.test(key)) return setWrong(true)
+    change(key)
     setDraft('')
   }
   return (
     <form className='key-field' onSubmit={event => { event.preventDefault(); save() }}>
       <Icon name='key' />
       <label htmlFor='api-key'>{key === undefined ? 'This gateway asks for an API key' : 'That API key was refused'}</label>
-      <input id='api-key' type='password' autoComplete='off' value={draft} onChange={event => setDraft(event.target.value)} placeholder='API key' />
+      <input id='api-key' type='password' autoComplete='off' value={draft} onChange={event => { setDraft(event.target.value); setWrong(false) }} placeholder='API key' aria-invalid={wrong} aria-describedby='api-key-problem' />
       <button type='submit' className='primary'>Use key</button>
       <span className='hint muted'>It is kept in this tab only.</span>
+      {wrong && <span id='api-key-problem' className='hint' role='alert'>A key has only letters, digits and signs of plain ASCII.</span>}
     </form>
   )
 }
