@@ -25,12 +25,12 @@ function catalogFile (chat: object[]): string {
   return file
 }
 
-/** An inference service that streams one text, a few characters a piece. */
+/** An inference service that streams one text, a few characters a piece, and names no model. */
 async function startWriter (t: { teardown (end: () => unknown): unknown }, text: string): Promise<string> {
   const server = createServer((request, response) => {
     request.resume()
     response.writeHead(200, { 'content-type': 'text/event-stream' })
-    const chunk = (delta: object, finish: string | null = null) => response.write(`data: ${JSON.stringify({ id: 'x', object: 'chat.completion.chunk', created: 1, model: 'writer', choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`)
+    const chunk = (delta: object, finish: string | null = null) => response.write(`data: ${JSON.stringify({ id: 'x', object: 'chat.completion.chunk', created: 1, choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`)
     chunk({ reasoning_content: 'I think of a table.' })
     for (let at = 0; at < text.length; at += 7) chunk({ content: text.slice(at, at + 7) })
     chunk({}, 'stop')
@@ -69,7 +69,7 @@ test('in a browser: chat', { skip: noBrowser }, async t => {
   const { gateway, standIn } = await startPair(t, { CATALOG_FILE: catalogFile([SEER, FLASH]) }, { firstTokenDelay: 100 })
   const crowded = await startGateway(t, { CATALOG_FILE: catalogFile([SEER, FLASH, ...MANY]) })
   const slow = await startPair(t, {}, { tokensPerSecond: 20, tokens: 1000 })
-  const writer = await startGateway(t, { INFERENCE_SERVICE_URL: await startWriter(t, HOSTILE) })
+  const writer = await startGateway(t, { CATALOG_FILE: catalogFile([SEER]), INFERENCE_SERVICE_URL: await startWriter(t, HOSTILE), ALLOWED_HOSTS: 'gateway.example' })
   const hosts = [gateway.url, crowded.url, slow.gateway.url, writer.url].map(url => new URL(url).host)
   const { page, complaints } = await openPage(t, hosts)
   page.setDefaultTimeout(30_000)
@@ -104,7 +104,11 @@ test('in a browser: chat', { skip: noBrowser }, async t => {
     t.equal(await page.getByRole('radio').filter({ visible: true }).count() - 3, 1, 'one model beside the three views')
     await page.getByText('1 of 152 models').waitFor()
     await filter.fill('bulk 149')
-    await page.getByRole('radio', { name: /Bulk 149/ }).waitFor()
+    await page.getByRole('radio', { name: /Bulk 149/ }).check()
+    await filter.fill('')
+    t.ok(await page.getByRole('radio', { name: /Bulk 149/ }).isChecked(), 'the chosen one is shown, though 100 are before it')
+    await page.getByRole('radio', { name: /Bulk 96/ }).waitFor()
+    t.equal(await page.getByRole('radio', { name: /Bulk 97/ }).count(), 0)
     await page.goto(`${gateway.url}/studio`)
   })
 
@@ -190,6 +194,7 @@ test('in a browser: chat', { skip: noBrowser }, async t => {
     await send('Compare')
     const answer = answers(page).last()
     await answer.getByRole('button', { name: 'Retry' }).waitFor()
+    t.match(await answer.innerText(), /Default model\s+gemini-1\.5-flash/, 'the answer names none, so it is the gateway’s default')
     await answer.getByRole('heading', { name: 'Sorting' }).waitFor()
     t.equal(await answer.getByRole('cell', { name: 'n log n' }).count(), 1)
     t.equal(await answer.locator('ol > li').count(), 2)

@@ -45,7 +45,7 @@ export function RunCard<Result> ({ run: { id, task, request, state, failure, dur
 }
 
 /** Which model made a result: the one that was named, the one that the answer names, or the gateway's default. */
-export function usedModel (asked: string | null, answered: string | undefined, byDefault: string | undefined): RunCardProps<never>['model'] {
+export function usedModel (asked: string | null, answered: string | undefined, byDefault: string | undefined): NonNullable<RunCardProps<never>['model']> {
   if (asked !== null) return { label: 'Model', id: answered ?? asked }
   const id = answered ?? byDefault
   return { label: 'Default model', id: id ?? 'chosen by the gateway' }
