@@ -112,7 +112,7 @@ test('in a browser: requests as code', { skip: noBrowser }, async t => {
 
     await page.getByText('Speech to text', { exact: true }).click()
     await page.getByLabel('Audio file').setInputFiles(file("it's a.wav", 'audio/wav', made("it's a.wav")))
-    await page.getByRole('button', { name: 'Write down' }).click()
+    await page.getByRole('button', { name: 'Transcribe' }).click()
     await page.getByText('the file has 15 bytes').waitFor()
     const { printed } = await runAll(card)
     for (const language of ['curl', 'JavaScript', 'fetch']) t.match(printed[language], 'the file has 15 bytes', language)

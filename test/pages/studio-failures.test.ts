@@ -13,9 +13,24 @@ import { eventually, startGateway } from '../helper.ts'
 import { freePort } from '../free-port.ts'
 import { focused, isAccessible, unexpected } from './helper.ts'
 
+/** An inference service that reports an error within its stream. */
+async function startCrashing (t: { teardown (end: () => unknown): unknown }): Promise<string> {
+  const server = createServer((request, response) => {
+    request.resume()
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    response.write('data: {"id":"x","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"It begins"},"finish_reason":null}]}\n\n')
+    response.end('data: {"error":{"message":"CUDA out of memory","type":"server_error"}}\n\n')
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => { server.close(); server.closeAllConnections() })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
 test('in a browser: what is said when something fails', { skip: noBrowser }, async t => {
   const down = await startGateway(t, { INFERENCE_SERVICE_URL: `http://127.0.0.1:${await freePort()}` })
   const limited = await startPair(t, {}, { status: 429, retryAfter: '2' })
+  const busy = await startPair(t, {}, { status: 503, retryAfter: '7' })
+  const crashing = await startGateway(t, { INFERENCE_SERVICE_URL: await startCrashing(t) })
   const broken = await startPair(t, {}, { breakAfter: 3, tokensPerSecond: 5 })
   const full = await startPair(t, { MAX_CONCURRENT_REQUESTS: '1', MAX_QUEUED_REQUESTS: '0' }, { stallAfter: 1 })
   const file = join(mkdtempSync(join(tmpdir(), 'studio-')), 'catalog.json')
@@ -26,7 +41,7 @@ test('in a browser: what is said when something fails', { skip: noBrowser }, asy
     INFERENCE_SERVICE_URL: `http://127.0.0.1:${await freePort()}`,
     CATALOG_SNAPSHOT_FILE: join(mkdtempSync(join(tmpdir(), 'studio-')), 'snapshot.json')
   })
-  const gateways = [down, limited.gateway, broken.gateway, full.gateway, keyed.gateway, waiting]
+  const gateways = [down, limited.gateway, busy.gateway, crashing, broken.gateway, full.gateway, keyed.gateway, waiting]
   const { page, complaints } = await openPage(t, gateways.map(({ url }) => new URL(url).host))
   page.setDefaultTimeout(30_000)
 
@@ -48,10 +63,23 @@ test('in a browser: what is said when something fails', { skip: noBrowser }, asy
   await t.test('too many requests: the button waits as long as the answer asks', async t => {
     await say(limited.gateway.url)
     await alert.waitFor()
-    t.match(await alert.innerText(), /Too many requests[^]*It asks to wait 2 s\./)
-    t.notOk(await alert.getByRole('button', { name: 'Try again in' }).isEnabled())
+    t.match(await alert.innerText(), /Too many requests\s+The limit for this minute is reached\. Try again in [12] seconds?\./)
+    t.notOk(await alert.getByRole('button', { name: 'Try again' }).isEnabled(), 'the only number is the one that runs')
     await alert.getByRole('button', { name: 'Try again', exact: true }).click()
     await eventually(() => limited.standIn.requests.length === 2)
+  })
+
+  await t.test('a busy service: how long to wait, and its own words', async t => {
+    await say(busy.gateway.url)
+    await alert.waitFor()
+    t.match(await alert.innerText(), /^The service is busy\s+Try again in [67] seconds\.\s+The answer says: “.+”/)
+  })
+
+  await t.test('an error within a stream', async t => {
+    await say(crashing.url)
+    await alert.waitFor()
+    t.match(await alert.innerText(), /^The inference service reported an error\s+What arrived before is kept\. Try again\.\s+The answer says: “CUDA out of memory”/)
+    t.match(await page.getByRole('article', { name: 'Answer' }).innerText(), /^It begins\s/)
   })
 
   await t.test('a full gateway says how long to wait', async t => {
@@ -59,7 +87,7 @@ test('in a browser: what is said when something fails', { skip: noBrowser }, asy
     await full.standIn.waitFor(({ url }) => url.includes('chat'))
     await say(full.gateway.url)
     await alert.waitFor()
-    t.match(await alert.innerText(), /The gateway is busy\s+It has as many requests as it can take\. It asks to wait \d+ s\./)
+    t.match(await alert.innerText(), /The gateway is busy\s+It has as many requests as it can take\. Try again in \d+ seconds?\./)
     await (await first).body?.cancel()
   })
 

@@ -97,7 +97,7 @@ test('in a browser: images and speech', { skip: noBrowser }, async t => {
   await t.test('audio to text', async t => {
     await page.getByText('Speech to text', { exact: true }).click()
     await page.getByLabel('Audio file').setInputFiles(file("it's a.wav", 'audio/wav', Buffer.from('RIFF, or nearly')))
-    await page.getByRole('button', { name: 'Write down' }).click()
+    await page.getByRole('button', { name: 'Transcribe' }).click()
     await cards.first().getByText('the file has 15 bytes').waitFor()
     t.ok(await cards.first().getByRole('button', { name: 'Copy text' }).isVisible())
   })

@@ -12,11 +12,14 @@ export function FailureNotice ({ failure, onRetry }: { failure: Failure, onRetry
       tone='danger' title={failure.title}
       actions={onRetry !== undefined && (
         <YieldingButton onClick={onRetry} disabled={left > 0}>
-          <Icon name='refresh' />{left > 0 ? `Try again in ${left} s` : 'Try again'}
+          <Icon name='refresh' />Try again
         </YieldingButton>
       )}
     >
-      {failure.text}{failure.wait !== undefined && ` It asks to wait ${failure.wait} s.`}
+      {failure.text}
+      {/* Not read out anew at each second. */}
+      {left > 0 && <span aria-live='off'> Try again in {left} {left === 1 ? 'second' : 'seconds'}.</span>}
+      {failure.said !== undefined && <div>The answer says: “{failure.said}”</div>}
     </Notice>
   )
 }

@@ -26,7 +26,7 @@ export function SpeechView () {
           : <TranscribeForm onFile={file => runs.start(transcribeTask(file, settings))} />}
         <div className='scroll'>
           <div className='column stack'>
-            {list.length === 0 && <div className='welcome'><h2>Say it, or read it</h2><p className='muted'>Have a text spoken, or a recording written down. The task is in the settings.</p></div>}
+            {list.length === 0 && <div className='welcome'><h2>Say it, or read it</h2><p className='muted'>Have a text spoken, or a recording transcribed. The task is in the settings.</p></div>}
             {list.map(run => <SpokenCard key={run.id} run={run} runs={runs} />)}
           </div>
         </div>
@@ -66,7 +66,7 @@ function TranscribeForm ({ onFile }: { onFile: (file: File) => void }) {
       </label>
       <div className='row spread bar'>
         <span className='muted hint'>{file === undefined ? 'mp3, wav, m4a, webm and others' : size(file.size)}</span>
-        <button type='submit' className='primary' disabled={file === undefined}><Icon name='mic' />Write down</button>
+        <button type='submit' className='primary' disabled={file === undefined}><Icon name='mic' />Transcribe</button>
       </div>
     </form>
   )
