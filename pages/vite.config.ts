@@ -7,8 +7,8 @@ import { defineConfig, type Plugin } from 'vite'
 
 /** The gateway that `npm run dev` sends API requests to. */
 const GATEWAY = process.env.GATEWAY_URL ?? 'http://localhost:8000'
-// What starts with `/admin/` is the admin API, `/admin` itself is the page.
-const API_PATHS = ['/v1/', '/openai/', '^/admin/.+', '/docs', '/openapi.json', '/healthz', '/readyz']
+// What starts with `/admin/` is the admin API, `/admin` itself is the page. `/` leads browsers to the studio.
+const API_PATHS = ['^/$', '/v1/', '/openai/', '^/admin/.+', '/docs', '/openapi.json', '/healthz', '/readyz']
 
 const COMPRESSIBLE = /\.(html|js|css|svg)$/
 

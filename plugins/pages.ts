@@ -2,9 +2,10 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import helmet from '@fastify/helmet'
 import serveStatic from '@fastify/static'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Config } from '../src/config.ts'
+import { presentedKey } from '../src/http/keys.ts'
 
 /** What `app.ts` supplies. */
 export interface PagesOptions {
@@ -53,21 +54,32 @@ async function pagesPlugin (app: FastifyInstance, { config, directory = DIRECTOR
   // Relative without PUBLIC_URL, so that a path prefix is kept.
   const start = (config.PUBLIC_URL === undefined ? '' : `${config.PUBLIC_URL}/`) + (built ? 'studio' : 'docs')
   const index = indexOf(config, built)
+  const defaultModels = { chat: config.DEFAULT_CHAT_MODEL, image: config.DEFAULT_IMAGE_MODEL, speech: config.DEFAULT_SPEECH_MODEL }
   app.get('/', { schema: { hide: true } }, (request, reply) => {
     reply.header('vary', 'Accept').header('cache-control', 'no-cache')
     if (request.headers.accept?.includes('text/html')) return reply.redirect(start)
-    return reply.send(index)
+    if (!mayKnowModels(app, request, config)) return reply.send(index)
+    if (config.API_KEYS.length > 0) reply.header('cache-control', 'private, no-cache')
+    return reply.send({ ...index, defaultModels })
   })
   if (built) await app.register(servePages, { directory })
 }
 
-/** The index for programs at `/`: the gateway's addresses and default models. */
+/** The index for programs at `/`: the gateway's addresses. */
 function indexOf (config: PagesOptions['config'], built: boolean) {
   const addresses = Object.entries({ ...ADDRESSES, ...(built && PAGE_ADDRESSES) }).map(([name, path]) => [name, (config.PUBLIC_URL ?? '') + path])
-  return {
-    ...Object.fromEntries(addresses),
-    // `/` is open to all, so it shows models only on a gateway without keys.
-    ...(config.API_KEYS.length === 0 && { defaultModels: { chat: config.DEFAULT_CHAT_MODEL, image: config.DEFAULT_IMAGE_MODEL, speech: config.DEFAULT_SPEECH_MODEL } })
+  return Object.fromEntries(addresses)
+}
+
+/** `/` is open to all; on a gateway with keys, only a request with one of them is told models. Wrong ones count, as everywhere. */
+function mayKnowModels (app: FastifyInstance, request: FastifyRequest, { API_KEYS }: PagesOptions['config']): boolean {
+  if (API_KEYS.length === 0) return true
+  if (presentedKey(request.headers) === undefined) return false
+  try {
+    app.keyGuard(request, app.credentials.apiKeys)
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs'
 import { chromium, type Page } from 'playwright-core'
 
+// Names that end in .example lead to this machine: on plain http, such a page is not a secure context.
 // The headless shell is the same engine without windows of its own, and starts faster.
 const PLACES = ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome', '/opt/google/chrome/chrome', '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome']
-const QUIET = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
+const QUIET = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--host-resolver-rules=MAP *.example 127.0.0.1']
 
 /** Why tests that need a browser cannot run here; false where they can. A build server must have one. */
 export const noBrowser = PLACES.some(place => existsSync(place)) || process.env.CI ? false : 'no Chromium or Chrome on this machine'

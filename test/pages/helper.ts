@@ -16,6 +16,11 @@ export async function isAccessible (t: Test, page: Page, view: string): Promise<
   }
 }
 
+/** The name of what has the focus. */
+export async function focused (page: Page): Promise<string> {
+  return await page.evaluate('document.activeElement.ariaLabel ?? document.activeElement.labels?.[0]?.textContent ?? document.activeElement.tagName + ": " + document.activeElement.textContent.slice(0, 20)')
+}
+
 /** What a page said that is worth a complaint; statuses of answers and broken connections that the test asks for are not. */
 export function unexpected (complaints: string[]): string[] {
   return complaints.filter(complaint => !/^Failed to load resource: the server responded with a status of \d+|^Failed to load resource: net::ERR_(INTERNET_DISCONNECTED|INCOMPLETE_CHUNKED_ENCODING)/.test(complaint))

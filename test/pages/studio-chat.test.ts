@@ -13,7 +13,7 @@ import { noBrowser, openPage } from '../browser.ts'
 import { PNG_SIGNATURE, startPair } from '../clients.ts'
 import { promptly, startGateway } from '../faults/helper.ts'
 import { eventually } from '../helper.ts'
-import { isAccessible, unexpected } from './helper.ts'
+import { focused, isAccessible, unexpected } from './helper.ts'
 
 const SEER = { id: 'org/seer', name: 'Seer', description: 'Reads pictures', contextLength: 131072, capabilities: { input: ['text', 'image'] } }
 const FLASH = { id: 'gemini-1.5-flash', name: 'Gemini 1.5 Flash', description: 'Fast and efficient for most tasks', contextLength: 1048576 }
@@ -25,12 +25,12 @@ function catalogFile (chat: object[]): string {
   return file
 }
 
-/** An inference service that streams one text, a few characters a piece. */
+/** An inference service that streams one text, a few characters a piece, and names no model. */
 async function startWriter (t: { teardown (end: () => unknown): unknown }, text: string): Promise<string> {
   const server = createServer((request, response) => {
     request.resume()
     response.writeHead(200, { 'content-type': 'text/event-stream' })
-    const chunk = (delta: object, finish: string | null = null) => response.write(`data: ${JSON.stringify({ id: 'x', object: 'chat.completion.chunk', created: 1, model: 'writer', choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`)
+    const chunk = (delta: object, finish: string | null = null) => response.write(`data: ${JSON.stringify({ id: 'x', object: 'chat.completion.chunk', created: 1, choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`)
     chunk({ reasoning_content: 'I think of a table.' })
     for (let at = 0; at < text.length; at += 7) chunk({ content: text.slice(at, at + 7) })
     chunk({}, 'stop')
@@ -69,7 +69,7 @@ test('in a browser: chat', { skip: noBrowser }, async t => {
   const { gateway, standIn } = await startPair(t, { CATALOG_FILE: catalogFile([SEER, FLASH]) }, { firstTokenDelay: 100 })
   const crowded = await startGateway(t, { CATALOG_FILE: catalogFile([SEER, FLASH, ...MANY]) })
   const slow = await startPair(t, {}, { tokensPerSecond: 20, tokens: 1000 })
-  const writer = await startGateway(t, { INFERENCE_SERVICE_URL: await startWriter(t, HOSTILE) })
+  const writer = await startGateway(t, { CATALOG_FILE: catalogFile([SEER]), INFERENCE_SERVICE_URL: await startWriter(t, HOSTILE), ALLOWED_HOSTS: 'gateway.example' })
   const hosts = [gateway.url, crowded.url, slow.gateway.url, writer.url].map(url => new URL(url).host)
   const { page, complaints } = await openPage(t, hosts)
   page.setDefaultTimeout(30_000)
@@ -104,7 +104,11 @@ test('in a browser: chat', { skip: noBrowser }, async t => {
     t.equal(await page.getByRole('radio').filter({ visible: true }).count() - 3, 1, 'one model beside the three views')
     await page.getByText('1 of 152 models').waitFor()
     await filter.fill('bulk 149')
-    await page.getByRole('radio', { name: /Bulk 149/ }).waitFor()
+    await page.getByRole('radio', { name: /Bulk 149/ }).check()
+    await filter.fill('')
+    t.ok(await page.getByRole('radio', { name: /Bulk 149/ }).isChecked(), 'the chosen one is shown, though 100 are before it')
+    await page.getByRole('radio', { name: /Bulk 96/ }).waitFor()
+    t.equal(await page.getByRole('radio', { name: /Bulk 97/ }).count(), 0)
     await page.goto(`${gateway.url}/studio`)
   })
 
@@ -139,7 +143,7 @@ test('in a browser: chat', { skip: noBrowser }, async t => {
     await answers(page).nth(1).getByRole('button', { name: 'Retry' }).waitFor()
     t.match(bodyOf(standIn.requests.at(-1)), { model: 'org/seer', temperature: 0.9, max_tokens: 50, stream: true })
     t.same(bodyOf(standIn.requests.at(-1)).messages.map((message: any) => message.role), ['system', 'user', 'assistant', 'user'])
-    await page.getByRole('button', { name: 'Temperature: use the model’s default' }).click()
+    await page.getByRole('button', { name: 'Reset Temperature to the model’s default' }).click()
     await page.getByRole('spinbutton', { name: 'Max tokens' }).fill('')
   })
 
@@ -161,19 +165,28 @@ test('in a browser: chat', { skip: noBrowser }, async t => {
     await eventually(() => standIn.requests.length === before + 1 && standIn.requests.at(-1)!.answered)
     await answers(page).nth(2).getByRole('button', { name: 'Retry' }).waitFor()
     t.equal(await answers(page).count(), 3, 'in its place')
+    t.equal(await focused(page), 'Message', 'the focus, after Retry')
 
     await page.getByRole('article', { name: 'You' }).first().hover()
     await page.getByRole('button', { name: 'Edit your message' }).first().click()
+    await page.keyboard.press('Escape')
+    t.equal(await focused(page), 'Edit your message', 'the focus is back on the button')
+    await page.keyboard.press('Enter')
     await page.getByRole('textbox', { name: 'Edit your message' }).fill('Something else')
     await page.getByRole('button', { name: 'Send again' }).click()
     await page.getByText('You said: Something else').waitFor()
     t.equal(await answers(page).count(), 1, 'what came after it is gone')
+    t.equal(await focused(page), 'Message', 'the focus, after Send again')
     const copy = answers(page).getByRole('button', { name: 'Copy', exact: true })
     await copy.click()
     await answers(page).getByRole('button', { name: 'Copied' }).waitFor()
     t.match(await page.evaluate('navigator.clipboard.readText()'), /You said: Something else$/)
     await page.getByRole('button', { name: 'New chat' }).click()
     await page.getByRole('heading', { name: 'What shall we try?' }).waitFor()
+    t.equal(await focused(page), 'Message', 'the focus, after New chat')
+    await page.getByRole('button', { name: 'Write a haiku about latency' }).click()
+    await page.getByText('You said: Write a haiku').waitFor()
+    t.equal(await focused(page), 'Message', 'the focus, after an idea')
   })
 
   await t.test('Markdown is shown, and nothing of it is run or fetched', async t => {
@@ -181,6 +194,7 @@ test('in a browser: chat', { skip: noBrowser }, async t => {
     await send('Compare')
     const answer = answers(page).last()
     await answer.getByRole('button', { name: 'Retry' }).waitFor()
+    t.match(await answer.innerText(), /Default model\s+gemini-1\.5-flash/, 'the answer names none, so it is the gateway’s default')
     await answer.getByRole('heading', { name: 'Sorting' }).waitFor()
     t.equal(await answer.getByRole('cell', { name: 'n log n' }).count(), 1)
     t.equal(await answer.locator('ol > li').count(), 2)
@@ -199,13 +213,18 @@ test('in a browser: chat', { skip: noBrowser }, async t => {
 
   await t.test('Stop ends the work at the inference service', async t => {
     await page.goto(`${slow.gateway.url}/studio`)
-    await send('Count')
+    await message.fill('Count')
+    await page.getByRole('button', { name: 'Send', exact: true }).dblclick()
     await page.getByText('You asked the').waitFor()
     const [request] = slow.standIn.requests.filter(({ url }) => url.includes('chat'))
-    t.notOk(request!.aborted)
-    await page.getByRole('button', { name: 'Stop' }).click()
+    t.notOk(request!.aborted, 'the second click of a double-click on Send does not stop')
+    t.equal(await focused(page), 'Message', 'the focus, after Send')
+    await message.fill('A draft')
+    await page.getByRole('button', { name: 'Stop' }).dblclick()
     await promptly(() => request!.aborted)
     await answers(page).getByText('Stopped', { exact: true }).waitFor()
+    t.equal(await message.inputValue(), 'A draft', 'the second click of a double-click on Stop does not send')
+    t.equal(await focused(page), 'Message', 'the focus, after Stop')
     t.match(await log(page).innerText(), /You asked the/, 'what had arrived stays')
     await isAccessible(t, page, 'a stopped answer')
 
@@ -257,5 +276,33 @@ test('in a browser: chat', { skip: noBrowser }, async t => {
     t.equal(await page.evaluate('document.documentElement.scrollWidth'), 390, 'nothing is wider than the screen')
   })
 
-  t.strictSame(unexpected(complaints), [])
+  await t.test('copying on plain http from another machine, where a page has no clipboard', async t => {
+    await page.goto('about:blank')
+    t.strictSame(complaints, [], 'nothing to complain of in all this')
+    await page.setViewportSize({ width: 1280, height: 800 })
+    hosts.push(`gateway.example:${writer.port}`)
+    await page.goto(`http://gateway.example:${writer.port}/studio`)
+    t.equal(await page.evaluate('isSecureContext'), false)
+    await send('Compare')
+    const answer = answers(page).last()
+    await answer.getByRole('button', { name: 'Copy', exact: true }).click()
+    await answer.getByRole('button', { name: 'Copied' }).waitFor()
+    await message.press('Control+V')
+    t.match(await message.inputValue(), /^# Sorting/)
+    await answer.getByRole('button', { name: 'Code', exact: true }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByRole('button', { name: 'Copy code' }).click()
+    await dialog.getByRole('button', { name: 'Copied' }).waitFor()
+    t.equal(await focused(page), 'Copied', 'the focus stays')
+    await dialog.getByRole('button', { name: 'Close' }).click()
+    await message.fill('')
+    await message.press('Control+V')
+    t.match(await message.inputValue(), /^curl -N/)
+    await page.evaluate('document.execCommand = () => false')
+    await answer.getByRole('button', { name: 'Copy', exact: true }).click()
+    await answer.getByText('The browser does not let this page copy (it is not on https). Select the text and copy it.').waitFor()
+    await page.goto('about:blank')
+  })
+
+  t.strictSame(unexpected(complaints).filter(complaint => !complaint.startsWith('The Cross-Origin-Opener-Policy header has been ignored')), [])
 })

@@ -23,7 +23,7 @@ test('in a browser: requests as code', { skip: noBrowser }, async t => {
   // Below node_modules, so that the snippets find the published client.
   const folder = mkdtempSync(join(import.meta.dirname, '../../node_modules/.snippets-'))
   t.teardown(() => rmSync(folder, { recursive: true }))
-  writeFileSync(join(folder, 'dot.png'), PNG)
+  writeFileSync(join(folder, 'dot.webp'), PNG)
   writeFileSync(join(folder, "it's a.wav"), 'RIFF, or nearly')
   const made = (name: string) => readFileSync(join(folder, name))
 
@@ -89,13 +89,16 @@ test('in a browser: requests as code', { skip: noBrowser }, async t => {
   })
 
   await t.test('the edit of a picture', async t => {
-    await page.getByLabel('Picture to edit').and(page.locator('input')).setInputFiles(file('dot.png', 'image/png', PNG))
+    await page.getByLabel('Picture to edit').and(page.locator('input')).setInputFiles(file('dot.webp', 'image/webp', PNG))
     await page.getByRole('button', { name: 'Edit picture' }).click()
     const card = page.getByRole('article').first()
     await card.getByRole('button', { name: 'Retry' }).waitFor()
     const { repeated } = await runAll(card)
     t.equal(repeated.length, 3)
-    for (const body of repeated) t.ok(body.includes(PNG.toString('latin1')) && body.includes("A lighthouse's dawn"), 'the file as it is')
+    for (const body of repeated) {
+      t.ok(body.includes(PNG.toString('latin1')) && body.includes("A lighthouse's dawn"), 'the file as it is')
+      t.match(body, /content-type: image\/webp/i, 'OpenAI refuses a picture without its type')
+    }
   })
 
   await t.test('text to audio, audio to text', async t => {
@@ -109,7 +112,7 @@ test('in a browser: requests as code', { skip: noBrowser }, async t => {
 
     await page.getByText('Speech to text', { exact: true }).click()
     await page.getByLabel('Audio file').setInputFiles(file("it's a.wav", 'audio/wav', made("it's a.wav")))
-    await page.getByRole('button', { name: 'Write down' }).click()
+    await page.getByRole('button', { name: 'Transcribe' }).click()
     await page.getByText('the file has 15 bytes').waitFor()
     const { printed } = await runAll(card)
     for (const language of ['curl', 'JavaScript', 'fetch']) t.match(printed[language], 'the file has 15 bytes', language)

@@ -119,7 +119,11 @@ test('/ leads a browser to the studio, and tells anyone else the addresses', asy
 test('/ tells which models answer requests that name none, but not to those without a key', async t => {
   const index = async (settings: Record<string, string>) => (await (await startGateway(t, settings)).app.inject('/')).json()
   t.strictSame((await index({ DEFAULT_CHAT_MODEL: 'a/b' })).defaultModels, { chat: 'a/b', image: 'sdxl' })
-  t.notOk('defaultModels' in await index({ API_KEYS: 'secret' }))
+  const { app } = await startGateway(t, { API_KEYS: 'secret' })
+  for (const headers of [{}, { authorization: 'Bearer wrong' }]) t.notOk('defaultModels' in (await app.inject({ url: '/', headers })).json())
+  const keyed = await app.inject({ url: '/', headers: { 'x-api-key': 'secret' } })
+  t.strictSame(keyed.json().defaultModels, { chat: 'gemini-1.5-flash', image: 'sdxl' })
+  t.equal(keyed.headers['cache-control'], 'private, no-cache', 'no shared cache keeps it for others')
 })
 
 test('PUBLIC_URL stands before every address', async t => {

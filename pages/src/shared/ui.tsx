@@ -1,4 +1,4 @@
-import { useState, type ReactNode } from 'react'
+import { useState, type MouseEvent, type ReactNode } from 'react'
 import { Icon } from './icons.tsx'
 
 /** The line at the top of each page: its name, and the way to the others. */
@@ -37,28 +37,48 @@ export function Notice ({ tone = 'info', title, children, actions }: { tone?: To
   )
 }
 
-/** Copies a text to the clipboard, and says so for two seconds. */
+/** Copies a text to the clipboard, and says so for two seconds; that it failed, until the next try. */
 export function CopyButton ({ text, label = 'Copy', iconOnly = false }: { text: string, label?: string, iconOnly?: boolean }) {
   const [state, setState] = useState<'idle' | 'copied' | 'failed'>('idle')
-  const says = { idle: label, copied: 'Copied', failed: 'Not copied: select the text and copy it' }[state]
-  const copy = async () => {
-    setState(await writeClipboard(text) ? 'copied' : 'failed')
+  const says = state === 'copied' ? 'Copied' : label
+  const copy = async ({ currentTarget }: MouseEvent<HTMLElement>) => {
+    if (!await writeClipboard(text, currentTarget)) return setState('failed')
+    setState('copied')
     setTimeout(() => setState('idle'), 2000)
   }
   return (
-    <button type='button' className={iconOnly ? 'quiet icon-only' : 'quiet'} onClick={copy} aria-label={says} title={says}>
-      <Icon name={state === 'copied' ? 'check' : 'copy'} />{!iconOnly && says}
-      <span className='visually-hidden' role='status'>{state === 'idle' ? '' : says}</span>
-    </button>
+    <>
+      <button type='button' className={iconOnly ? 'quiet icon-only' : 'quiet'} onClick={copy} aria-label={says} title={says}>
+        <Icon name={state === 'copied' ? 'check' : 'copy'} />{!iconOnly && says}
+      </button>
+      <span className={state === 'failed' ? 'muted hint' : 'visually-hidden'} role='status'>
+        {{ idle: '', copied: 'Copied', failed: 'The browser does not let this page copy (it is not on https). Select the text and copy it.' }[state]}
+      </span>
+    </>
   )
 }
 
-/** False where the browser refuses: pages on plain http other than localhost have no clipboard. */
-async function writeClipboard (text: string): Promise<boolean> {
+/** @param button what was clicked; it has the focus afterwards */
+async function writeClipboard (text: string, button: HTMLElement): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text)
     return true
   } catch {
-    return false
+    return copySelected(text, button)
   }
+}
+
+/** Copies as a person would: pages on plain http other than localhost have no `navigator.clipboard`. */
+function copySelected (text: string, button: HTMLElement): boolean {
+  const field = document.createElement('textarea')
+  field.className = 'visually-hidden'
+  field.value = text
+  // All that is outside an open dialog is inert.
+  const place = button.closest('dialog') ?? document.body
+  place.append(field)
+  field.select()
+  const copied = document.execCommand('copy')
+  field.remove()
+  button.focus()
+  return copied
 }

@@ -2,6 +2,7 @@ import { useEffect, useState } from 'react'
 import { Icon } from '../shared/icons.tsx'
 import { Notice } from '../shared/ui.tsx'
 import type { Failure } from './failures.ts'
+import { YieldingButton } from './YieldingButton.tsx'
 
 /** What went wrong, and the button to try again: after the wait that the answer asked for. */
 export function FailureNotice ({ failure, onRetry }: { failure: Failure, onRetry?: (() => void) | undefined }) {
@@ -10,12 +11,15 @@ export function FailureNotice ({ failure, onRetry }: { failure: Failure, onRetry
     <Notice
       tone='danger' title={failure.title}
       actions={onRetry !== undefined && (
-        <button type='button' onClick={onRetry} disabled={left > 0}>
-          <Icon name='refresh' />{left > 0 ? `Try again in ${left} s` : 'Try again'}
-        </button>
+        <YieldingButton onClick={onRetry} disabled={left > 0}>
+          <Icon name='refresh' />Try again
+        </YieldingButton>
       )}
     >
-      {failure.text}{failure.wait !== undefined && ` It asks to wait ${failure.wait} s.`}
+      {failure.text}
+      {/* Not read out anew at each second. */}
+      {left > 0 && <span aria-live='off'> Try again in {left} {left === 1 ? 'second' : 'seconds'}.</span>}
+      {failure.said !== undefined && <div>The answer says: “{failure.said}”</div>}
     </Notice>
   )
 }

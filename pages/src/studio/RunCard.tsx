@@ -3,6 +3,7 @@ import { Icon } from '../shared/icons.tsx'
 import { CodeButton } from './code/CodeButton.tsx'
 import { FailureNotice } from './FailureNotice.tsx'
 import type { Run, Runs } from './runs.ts'
+import { YieldingButton } from './YieldingButton.tsx'
 
 interface RunCardProps<Result> {
   run: Run<Result>
@@ -15,12 +16,12 @@ interface RunCardProps<Result> {
 }
 
 /** One task: what was asked, its result or what went wrong, and what can be done with it. */
-export function RunCard<Result> ({ run: { id, task, state, failure, duration }, runs, model, waiting, children }: RunCardProps<Result>) {
+export function RunCard<Result> ({ run: { id, task, request, state, failure, duration }, runs, model, waiting, children }: RunCardProps<Result>) {
   return (
     <article className='card run' aria-label={task.title} aria-busy={state === 'running'}>
       <header className='row spread'>
         <h2>{task.title}</h2>
-        {state === 'running' && <button type='button' className='stop' onClick={() => runs.stop(id)}><Icon name='stop' />Stop</button>}
+        {state === 'running' && <YieldingButton className='stop' onClick={() => runs.stop(id)}><Icon name='stop' />Stop</YieldingButton>}
       </header>
       {state === 'running' && waiting}
       {state === 'done' && children}
@@ -33,9 +34,9 @@ export function RunCard<Result> ({ run: { id, task, state, failure, duration }, 
             {duration !== undefined && <div><dt>Time</dt><dd>{(duration / 1000).toFixed(1)} s</dd></div>}
           </dl>
           <div className='row'>
-            {failure === undefined && <button type='button' className='quiet' onClick={() => runs.retry(id)}><Icon name='refresh' />Retry</button>}
-            <CodeButton request={task.request} />
-            <button type='button' className='quiet icon-only' aria-label='Remove' title='Remove' onClick={() => runs.remove(id)}><Icon name='trash' /></button>
+            {failure === undefined && <YieldingButton className='quiet' onClick={() => runs.retry(id)}><Icon name='refresh' />Retry</YieldingButton>}
+            <CodeButton request={request} />
+            <YieldingButton className='quiet icon-only' aria-label='Remove' title='Remove' onClick={() => runs.remove(id)}><Icon name='trash' /></YieldingButton>
           </div>
         </div>
       )}
@@ -44,7 +45,7 @@ export function RunCard<Result> ({ run: { id, task, state, failure, duration }, 
 }
 
 /** Which model made a result: the one that was named, the one that the answer names, or the gateway's default. */
-export function usedModel (asked: string | null, answered: string | undefined, byDefault: string | undefined): RunCardProps<never>['model'] {
+export function usedModel (asked: string | null, answered: string | undefined, byDefault: string | undefined): NonNullable<RunCardProps<never>['model']> {
   if (asked !== null) return { label: 'Model', id: answered ?? asked }
   const id = answered ?? byDefault
   return { label: 'Default model', id: id ?? 'chosen by the gateway' }

@@ -1,4 +1,4 @@
-import { useEffect, useState, useSyncExternalStore } from 'react'
+import { useEffect, useRef, useState, useSyncExternalStore } from 'react'
 import { Notice, PageHeader } from '../shared/ui.tsx'
 import { ChatView } from './chat/ChatView.tsx'
 import { ImagesView } from './images/ImagesView.tsx'
@@ -6,7 +6,7 @@ import { Segments } from './fields.tsx'
 import { KeyField } from './KeyField.tsx'
 import { useListStatus } from './models/use-catalog.ts'
 import { SpeechView } from './speech/SpeechView.tsx'
-import { StudioContext, VIEWS, type View } from './studio-context.ts'
+import { StudioContext, VIEWS, type View, type ViewField } from './studio-context.ts'
 
 const NARROW = matchMedia('(max-width: 860px)')
 
@@ -20,6 +20,7 @@ export function Studio () {
     NARROW.addEventListener('change', listener)
     return () => NARROW.removeEventListener('change', listener)
   }, () => NARROW.matches)
+  const fields: Record<View, ViewField> = { chat: useRef(null), images: useRef(null), speech: useRef(null) }
   const listStatus = useListStatus()
 
   return (
@@ -27,11 +28,11 @@ export function Studio () {
       <PageHeader current='studio'><Segments label='What to try' options={VIEWS} value={view} onChange={setView} /></PageHeader>
       <main>
         <h1 className='visually-hidden'>Studio: {VIEWS[view]}</h1>
-        <KeyField />
+        <KeyField onChanged={() => fields[view].current?.focus()} />
         {listStatus !== undefined && <Notice tone='warning'>{listStatus}</Notice>}
         {([['chat', ChatView], ['images', ImagesView], ['speech', SpeechView]] as const).map(([name, Content]) => (
           <div key={name} className='view' hidden={view !== name}>
-            <StudioContext value={{ narrow, settingsOpen: settingsOpen && view === name, openSettings, closeSettings }}><Content /></StudioContext>
+            <StudioContext value={{ field: fields[name], narrow, settingsOpen: settingsOpen && view === name, openSettings, closeSettings }}><Content /></StudioContext>
           </div>
         ))}
       </main>

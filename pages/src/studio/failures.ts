@@ -4,6 +4,8 @@ import { keyWasRefused } from './session-key.ts'
 export interface Failure {
   title: string
   text: string
+  /** The service's own words, where ours are general. */
+  said?: string
   /** Seconds to wait before the next try, where the answer says so. */
   wait?: number
 }
@@ -29,7 +31,7 @@ const BY_STATUS: Record<number, Failure> = {
   413: BY_CODE.body_too_large!,
   429: { title: 'Too many requests', text: 'The limit for this minute is reached.' },
   502: BY_CODE.upstream_unreachable!,
-  503: { title: 'The service is busy', text: 'It takes no more requests just now.' },
+  503: { title: 'The service is busy', text: '' },
   504: BY_CODE.upstream_timeout!
 }
 
@@ -56,16 +58,20 @@ export function describeFailure (thrown: unknown, begun = false): Failure {
   }
   const known = BY_CODE[code ?? ''] ?? BY_STATUS[status ?? 0]
   const said = error?.message ?? ''
-  const failure = known ?? (status !== undefined && status >= 500
-    ? { title: `The inference service failed (${status})`, text: LATER }
-    : { title: 'The request was refused', text: 'Change the request, and try again.' })
+  const failure = known ?? byKind(status)
   const wait = seconds(headers?.get?.('retry-after'))
   return {
-    title: failure.title,
-    // The service's own words help where ours are general.
-    text: BY_CODE[code ?? ''] !== undefined || said === '' ? failure.text : `${failure.text} The answer says: “${said}”`,
+    ...failure,
+    ...(BY_CODE[code ?? ''] === undefined && said !== '' && { said }),
     ...(wait !== undefined && { wait })
   }
+}
+
+/** @param status undefined where the error came within a stream */
+function byKind (status: number | undefined): Failure {
+  if (status === undefined) return { title: 'The inference service reported an error', text: 'What arrived before is kept. Try again.' }
+  if (status >= 500) return { title: `The inference service failed (${status})`, text: LATER }
+  return { title: 'The request was refused', text: 'Change the request, and try again.' }
 }
 
 /** `Retry-After`: seconds, or a date (RFC 9110 section 10.2.3). */

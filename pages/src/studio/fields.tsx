@@ -1,4 +1,4 @@
-import { useId } from 'react'
+import { useId, useState, type ChangeEvent } from 'react'
 
 interface SliderProps {
   label: string
@@ -20,7 +20,7 @@ export function Slider ({ label, min, max, step, start, value, onChange }: Slide
         <label htmlFor={id}>{label}</label>
         {value === null
           ? <span className='muted hint'>model’s default</span>
-          : <span className='row'><output htmlFor={id}>{value}</output><button type='button' className='quiet' onClick={() => onChange(null)} aria-label={`${label}: use the model’s default`}>Reset</button></span>}
+          : <span className='row'><output htmlFor={id}>{value}</output><button type='button' className='quiet' onClick={() => onChange(null)} aria-label={`Reset ${label} to the model’s default`}>Reset</button></span>}
       </div>
       <input id={id} type='range' min={min} max={max} step={step} value={value ?? start} onChange={event => onChange(event.target.valueAsNumber)} aria-valuetext={value === null ? 'model’s default' : String(value)} />
     </div>
@@ -35,16 +35,26 @@ interface NumberFieldProps {
   onChange: (value: number | null) => void
 }
 
-/** A whole number; an empty field is left to the model. */
+/** A whole number; an empty field is left to the model. What is no such number stays as it was typed, and is left to the model too. */
 export function NumberField ({ label, min, max, value, onChange }: NumberFieldProps) {
+  const id = useId()
+  const [text, setText] = useState(String(value ?? ''))
+  const [wrong, setWrong] = useState(false)
+  const change = ({ target: { value: text, valueAsNumber: number, validity } }: ChangeEvent<HTMLInputElement>) => {
+    setText(text)
+    // A browser shows letters in the field, but does not hand them over.
+    setWrong(validity.badInput || (text !== '' && !validity.valid))
+    onChange(validity.valid && text !== '' ? number : null)
+  }
   return (
-    <label className='field'>
-      {label}
+    <div className='field'>
+      <label htmlFor={id}>{label}</label>
       <input
-        type='number' inputMode='numeric' min={min} max={max} step={1} placeholder='Model’s default' value={value ?? ''}
-        onChange={({ target: { valueAsNumber: number } }) => onChange(Number.isInteger(number) && number >= min && number <= (max ?? Infinity) ? number : null)}
+        id={id} type='number' inputMode='numeric' min={min} max={max} step={1} placeholder='Model’s default' value={text}
+        onChange={change} aria-invalid={wrong} aria-describedby={`${id}-hint`}
       />
-    </label>
+      {wrong && <span id={`${id}-hint`} className='hint' role='alert'>A whole number from {min}{max !== undefined && ` to ${max}`}. Until then the model’s default is used.</span>}
+    </div>
   )
 }
 

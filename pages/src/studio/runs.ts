@@ -6,13 +6,16 @@ export interface Task<Result> {
   /** What the person asked for. */
   readonly title: string
   readonly request: SentRequest
-  readonly work: (signal: AbortSignal) => Promise<Result>
+  /** @param onSend called with a request that is sent in place of `request` */
+  readonly work: (signal: AbortSignal, onSend: (request: SentRequest) => void) => Promise<Result>
 }
 
 /** A task under way, or its outcome. */
 export interface Run<Result> {
   readonly id: number
   readonly task: Task<Result>
+  /** The last request that was sent. */
+  readonly request: SentRequest
   readonly state: 'running' | 'done' | 'stopped' | 'failed'
   readonly result?: Result
   readonly failure?: Failure
@@ -36,14 +39,14 @@ export class Runs<Result> {
 
   start (task: Task<Result>): void {
     const id = this.#nextId++
-    this.#become([{ id, task, state: 'running' }, ...this.#runs])
+    this.#become([{ id, task, request: task.request, state: 'running' }, ...this.#runs])
     this.#run(id, task)
   }
 
   retry (id: number): void {
     const run = this.#runs.find(run => run.id === id)
     if (run === undefined) return
-    this.#put(id, { id, task: run.task, state: 'running' })
+    this.#put(id, { id, task: run.task, request: run.task.request, state: 'running' })
     this.#run(id, run.task)
   }
 
@@ -61,12 +64,13 @@ export class Runs<Result> {
     const running = new AbortController()
     this.#running.set(id, running)
     const start = performance.now()
+    let { request } = task
     const end = (fields: Pick<Run<Result>, 'state' | 'result' | 'failure'>) => {
       this.#running.delete(id)
-      this.#put(id, { id, task, duration: performance.now() - start, ...fields })
+      this.#put(id, { id, task, request, duration: performance.now() - start, ...fields })
     }
     try {
-      const result = await task.work(running.signal)
+      const result = await task.work(running.signal, sent => { request = sent })
       end({ state: 'done', result })
     } catch (error) {
       end(running.signal.aborted ? { state: 'stopped' } : { state: 'failed', failure: describeFailure(error) })

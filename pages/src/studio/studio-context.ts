@@ -1,10 +1,15 @@
-import { createContext } from 'react'
+import { createContext, type RefObject } from 'react'
 
 /** The views of the studio, by what they try. */
 export const VIEWS = { chat: 'Chat', images: 'Images', speech: 'Speech' }
 export type View = keyof typeof VIEWS
 
+/** Where a person writes, or chooses a file. A view has one of the two at a time, and either takes a reference of this type. */
+export type ViewField = RefObject<(HTMLTextAreaElement & HTMLInputElement) | null>
+
 interface Studio {
+  /** The view's own field; it gets the focus of buttons that are removed. */
+  field: ViewField
   /** The window has no room for the settings beside the view. */
   narrow: boolean
   /** The dialog with this view's settings is open. */
@@ -15,5 +20,5 @@ interface Studio {
 
 const nothing = () => {}
 
-/** Where a view's settings are. */
-export const StudioContext = createContext<Studio>({ narrow: false, settingsOpen: false, openSettings: nothing, closeSettings: nothing })
+/** Where a view's field and its settings are. */
+export const StudioContext = createContext<Studio>({ field: { current: null }, narrow: false, settingsOpen: false, openSettings: nothing, closeSettings: nothing })

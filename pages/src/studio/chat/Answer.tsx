@@ -2,12 +2,15 @@ import { Icon } from '../../shared/icons.tsx'
 import { CopyButton } from '../../shared/ui.tsx'
 import { CodeButton } from '../code/CodeButton.tsx'
 import { FailureNotice } from '../FailureNotice.tsx'
+import { useDefaultModels } from '../models/use-catalog.ts'
 import { Markdown } from '../markdown/Markdown.tsx'
+import { usedModel } from '../RunCard.tsx'
+import { YieldingButton } from '../YieldingButton.tsx'
 import type { AnswerMessage } from './conversation.ts'
 
 /** A model's answer, with what it cost and what can be done with it. */
 export function Answer ({ message, onRetry }: { message: AnswerMessage, onRetry: () => void }) {
-  const { text, thinking, state, failure, request, model } = message
+  const { text, thinking, state, failure, request } = message
   const underWay = state === 'waiting' || state === 'streaming'
   return (
     <article className={`answer ${state}`} aria-label='Answer' aria-busy={underWay}>
@@ -18,10 +21,10 @@ export function Answer ({ message, onRetry }: { message: AnswerMessage, onRetry:
       {failure !== undefined && <FailureNotice failure={failure} onRetry={onRetry} />}
       {!underWay && (
         <div className='row spread tools'>
-          <Facts message={message} model={model} />
+          <Facts message={message} />
           <div className='row'>
             {text !== '' && <CopyButton text={text} />}
-            {failure === undefined && <button type='button' className='quiet' onClick={onRetry}><Icon name='refresh' />Retry</button>}
+            {failure === undefined && <YieldingButton className='quiet' onClick={onRetry}><Icon name='refresh' />Retry</YieldingButton>}
             <CodeButton request={{ operation: 'chat', json: request }} />
           </div>
         </div>
@@ -30,11 +33,13 @@ export function Answer ({ message, onRetry }: { message: AnswerMessage, onRetry:
   )
 }
 
-function Facts ({ message: { firstToken, duration, usage, request }, model }: { message: AnswerMessage, model: string | undefined }) {
+function Facts ({ message: { firstToken, duration, usage, request, model } }: { message: AnswerMessage }) {
+  const defaults = useDefaultModels()
+  const used = usedModel(request.model ?? null, model, defaults.chat)
   const rate = usage !== undefined && firstToken !== undefined && duration !== undefined && duration > firstToken ? usage.output / ((duration - firstToken) / 1000) : undefined
   return (
     <dl className='facts'>
-      {model !== undefined && <div><dt>{request.model === undefined ? 'Default model' : 'Model'}</dt><dd>{model}</dd></div>}
+      <div><dt>{used.label}</dt><dd>{used.id}</dd></div>
       {firstToken !== undefined && <div><dt>First token</dt><dd>{seconds(firstToken)}</dd></div>}
       {rate !== undefined && <div><dt>Speed</dt><dd>{rate.toFixed(1)} tokens/s</dd></div>}
       {usage !== undefined && <div><dt>Tokens</dt><dd>{usage.input} in, {usage.output} out</dd></div>}

@@ -1,9 +1,11 @@
-import { useEffect, useRef, useState, useSyncExternalStore } from 'react'
+import { useContext, useEffect, useRef, useState, useSyncExternalStore } from 'react'
 import { Icon } from '../../shared/icons.tsx'
 import { SettingsFrame } from '../SettingsFrame.tsx'
 import { RunSettingsPanel, type RunSettings } from '../RunSettingsPanel.tsx'
+import { StudioContext } from '../studio-context.ts'
 import { useCapabilities, useDefaultModels } from '../models/use-catalog.ts'
 import { Toolbar } from '../Toolbar.tsx'
+import { YieldingButton } from '../YieldingButton.tsx'
 import { Answer } from './Answer.tsx'
 import { Composer } from './Composer.tsx'
 import { Conversation, type Message } from './conversation.ts'
@@ -17,16 +19,22 @@ export function ChatView () {
   const [conversation] = useState(() => new Conversation())
   const messages = useSyncExternalStore(conversation.subscribe, conversation.messages)
   const [settings, setSettings] = useState(START)
+  const { field } = useContext(StudioContext)
   const defaults = useDefaultModels()
   const takesPictures = useCapabilities(settings.model ?? defaults.chat).input?.includes('image') === true
   const busy = messages.some(isUnderWay)
   const end = useStickToEnd(messages)
+  const startAnew = () => {
+    conversation.clear()
+    // The button is disabled now, and loses the focus.
+    field.current?.focus()
+  }
 
   return (
     <>
       <section className='stage' aria-label='Chat'>
         <Toolbar>
-          <button type='button' className='quiet' onClick={() => conversation.clear()} disabled={messages.length === 0}><Icon name='plus' />New chat</button>
+          <button type='button' className='quiet' onClick={startAnew} disabled={messages.length === 0}><Icon name='plus' />New chat</button>
         </Toolbar>
         <div className='scroll' ref={end} tabIndex={0} role='log' aria-label='Conversation' aria-live='polite'>
           <div className='column'>
@@ -49,7 +57,7 @@ function Welcome ({ onPick }: { onPick: (text: string) => void }) {
     <div className='welcome'>
       <h2>What shall we try?</h2>
       <p className='muted'>Choose a model, ask it something, and see how fast it answers.</p>
-      <ul className='ideas'>{IDEAS.map(idea => <li key={idea}><button type='button' onClick={() => onPick(idea)}>{idea}</button></li>)}</ul>
+      <ul className='ideas'>{IDEAS.map(idea => <li key={idea}><YieldingButton onClick={() => onPick(idea)}>{idea}</YieldingButton></li>)}</ul>
     </div>
   )
 }

@@ -1,7 +1,9 @@
-import { useId, useState, type KeyboardEvent } from 'react'
+import { useContext, useId, useState, type KeyboardEvent, type MouseEvent } from 'react'
 import { Icon } from '../../shared/icons.tsx'
 import { PictureInput } from '../PictureInput.tsx'
 import { readAsDataUrl } from '../files.ts'
+import { StudioContext } from '../studio-context.ts'
+import { YieldingButton } from '../YieldingButton.tsx'
 
 interface ComposerProps {
   busy: boolean
@@ -16,6 +18,7 @@ export function Composer ({ busy, takesPictures, onSend, onStop }: ComposerProps
   const [text, setText] = useState('')
   const [pictures, setPictures] = useState<readonly string[]>([])
   const hint = useId()
+  const { field } = useContext(StudioContext)
   const attached = takesPictures ? pictures : []
   const empty = text.trim() === '' && attached.length === 0
 
@@ -43,7 +46,7 @@ export function Composer ({ busy, takesPictures, onSend, onStop }: ComposerProps
         </ul>
       )}
       <textarea
-        rows={1} value={text} onChange={event => setText(event.target.value)} onKeyDown={onKeyDown}
+        ref={field} rows={1} value={text} onChange={event => setText(event.target.value)} onKeyDown={onKeyDown}
         aria-label='Message' aria-describedby={hint} placeholder='Ask anything' enterKeyHint='send'
       />
       <div className='row spread bar'>
@@ -52,9 +55,17 @@ export function Composer ({ busy, takesPictures, onSend, onStop }: ComposerProps
           <span id={hint} className='muted hint'>Enter sends, Shift+Enter starts a line</span>
         </div>
         {busy
-          ? <button type='button' className='stop' onClick={onStop}><Icon name='stop' />Stop</button>
-          : <button type='submit' className='primary' disabled={empty}><Icon name='arrowUp' />Send</button>}
+          ? <YieldingButton key='stop' className='stop' onMouseDown={refuseSecond} onClick={event => { if (!isSecond(event)) onStop() }}><Icon name='stop' />Stop</YieldingButton>
+          : <YieldingButton key='send' type='submit' className='primary' disabled={empty} onMouseDown={refuseSecond} onClick={refuseSecond}><Icon name='arrowUp' />Send</YieldingButton>}
       </div>
     </form>
   )
+}
+
+/** Whether it is the second click of a double-click. Send and Stop take each other's place, so that it would undo what the first has done. */
+const isSecond = ({ detail }: MouseEvent) => detail > 1
+
+/** Neither the click's work nor the focus. */
+function refuseSecond (event: MouseEvent): void {
+  if (isSecond(event)) event.preventDefault()
 }

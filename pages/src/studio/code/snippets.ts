@@ -6,7 +6,7 @@ export interface SentRequest {
   /** The body, for JSON. */
   json?: object
   /** The body's fields, for a form with a file. */
-  form?: { fields: Record<string, string>, file: { field: string, name: string } }
+  form?: { fields: Record<string, string>, file: { field: string, name: string, type: string } }
 }
 
 const OPERATIONS = {
@@ -40,7 +40,8 @@ function curl (request: SentRequest, keyed: boolean): string {
   if (keyed) lines.push(`-H "authorization: Bearer $${KEY_VARIABLE}"`)
   if (form !== undefined) {
     for (const [name, value] of Object.entries(form.fields)) lines.push(`--form-string ${quoted(`${name}=${value}`)}`)
-    lines.push(`-F ${quoted(`${form.file.field}=@"${form.file.name.replace(/["\\]/g, '\\$&')}"`)}`)
+    const type = form.file.type === '' ? '' : `;type=${form.file.type}`
+    lines.push(`-F ${quoted(`${form.file.field}=@"${form.file.name.replace(/["\\]/g, '\\$&')}"${type}`)}`)
     return lines.join(' \\\n  ')
   }
   lines.push("-H 'content-type: application/json'")
@@ -57,17 +58,20 @@ function javascript (request: SentRequest, keyed: boolean): string {
   const parameters = form === undefined
     // The client's types ask for a model; an empty one names none.
     ? indented({ ...(operation !== 'image' && { model: '' }), ...json })
-    : `{\n  ${[`${form.file.field}: createReadStream(${literal(form.file.name)})`, ...Object.entries({ ...(operation !== 'imageEdit' && { model: '' }), ...form.fields }).map(([name, value]) => `${name}: ${literal(value)}`)].join(',\n  ')}\n}`
+    : `{\n  ${[`${form.file.field}: await toFile(createReadStream(${literal(form.file.name)}), ${literal(form.file.name)}${typeOption(form.file)})`, ...Object.entries({ ...(operation !== 'imageEdit' && { model: '' }), ...form.fields }).map(([name, value]) => `${name}: ${literal(value)}`)].join(',\n  ')}\n}`
   return [
     ...(form === undefined ? [] : ["import { createReadStream } from 'node:fs'"]),
     ...(writesFile(request) ? ["import { writeFile } from 'node:fs/promises'"] : []),
-    "import OpenAI from 'openai'",
+    form === undefined ? "import OpenAI from 'openai'" : "import OpenAI, { toFile } from 'openai'",
     '',
     `const openai = new OpenAI({ baseURL: ${literal(OPENAI_URL)}, apiKey: ${keyed ? `process.env.${KEY_VARIABLE}` : "'none'"} })`,
     `const answer = await openai.${OPERATIONS[operation].call}(${parameters})`,
     ...JAVASCRIPT_ENDS[operation](request)
   ].join('\n')
 }
+
+/** Services refuse a picture without its type, which neither Node.js nor the client finds out from the name. */
+const typeOption = ({ type }: { type: string }) => type === '' ? '' : `, { type: ${literal(type)} }`
 
 const writesFile = ({ operation }: SentRequest) => operation === 'image' || operation === 'imageEdit' || operation === 'speech'
 const indented = (value: unknown) => JSON.stringify(value, null, 2)
@@ -140,7 +144,7 @@ function fetchCode (request: SentRequest, keyed: boolean): string {
     : [
         'const form = new FormData()',
         ...Object.entries(form.fields).map(([name, value]) => `form.append(${literal(name)}, ${literal(value)})`),
-        `form.append(${literal(form.file.field)}, await openAsBlob(${literal(form.file.name)}${form.file.field === 'image' ? ", { type: 'image/png' }" : ''}), ${literal(form.file.name)})`,
+        `form.append(${literal(form.file.field)}, await openAsBlob(${literal(form.file.name)}${typeOption(form.file)}), ${literal(form.file.name)})`,
         `const response = await fetch(${literal(urlOf(request))}, {`, "  method: 'POST',", ...head(key), '  body: form', '})'
       ]
   return [

@@ -1,4 +1,4 @@
-import { useEffect, useState, useSyncExternalStore } from 'react'
+import { useContext, useEffect, useState, useSyncExternalStore } from 'react'
 import { Icon } from '../../shared/icons.tsx'
 import { ImageRunSettingsPanel, type ImageRunSettings } from '../ImageRunSettingsPanel.tsx'
 import { useDefaultModels } from '../models/use-catalog.ts'
@@ -6,6 +6,7 @@ import { PictureInput } from '../PictureInput.tsx'
 import { RunCard, usedModel } from '../RunCard.tsx'
 import { Runs, type Run } from '../runs.ts'
 import { SettingsFrame } from '../SettingsFrame.tsx'
+import { StudioContext } from '../studio-context.ts'
 import { Toolbar } from '../Toolbar.tsx'
 import { pictureTask, type Picture, type Pictures } from './make.ts'
 
@@ -47,6 +48,7 @@ interface PromptFormProps {
 
 function PromptForm ({ source, onSource, onMake }: PromptFormProps) {
   const [prompt, setPrompt] = useState('')
+  const { field } = useContext(StudioContext)
   const preview = useObjectUrl(source)
   const make = () => { if (prompt.trim() !== '') onMake(prompt.trim()) }
   return (
@@ -62,7 +64,7 @@ function PromptForm ({ source, onSource, onMake }: PromptFormProps) {
           </li>
         </ul>
       )}
-      <textarea rows={2} aria-label='Prompt' value={prompt} onChange={event => setPrompt(event.target.value)} placeholder={source === undefined ? 'A lighthouse at dawn, in watercolour' : 'How to change the picture'} />
+      <textarea ref={field} rows={2} aria-label='Prompt' value={prompt} onChange={event => setPrompt(event.target.value)} placeholder={source === undefined ? 'A lighthouse at dawn, in watercolour' : 'How to change the picture'} />
       <div className='row spread bar'>
         <PictureInput label='Picture to edit' onFile={onSource} />
         <button type='submit' className='primary' disabled={prompt.trim() === ''}><Icon name='image' />{source === undefined ? 'Make pictures' : 'Edit picture'}</button>

@@ -1,4 +1,5 @@
 import type OpenAI from 'openai'
+import type { SentRequest } from '../code/snippets.ts'
 import type { ImageRunSettings } from '../ImageRunSettingsPanel.tsx'
 import { openai } from '../openai.ts'
 import type { Task } from '../runs.ts'
@@ -23,7 +24,7 @@ export interface Pictures {
 /** A request for pictures: of a prompt alone, or of a picture to edit. */
 export function pictureTask (prompt: string, source: File | undefined, { model, size, count }: ImageRunSettings): Task<Pictures> {
   const fields = { ...(model !== null && { model }), prompt, ...(size !== null && { size }), ...(count !== null && { n: count }), response_format: 'b64_json' as const }
-  const work = async (body: Omit<typeof fields, 'response_format'> & { response_format?: 'b64_json' }, signal: AbortSignal) => {
+  const work = async (body: object, signal: AbortSignal) => {
     const { images } = await openai()
     const answer = source === undefined
       ? await images.generate(body as OpenAI.ImageGenerateParamsNonStreaming, { signal })
@@ -32,20 +33,25 @@ export function pictureTask (prompt: string, source: File | undefined, { model, 
   }
   return {
     title: prompt,
-    request: source === undefined
-      ? { operation: 'image', json: fields }
-      : { operation: 'imageEdit', form: { fields: Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, String(value)])), file: { field: 'image', name: source.name } } },
-    work: async signal => {
+    request: requestOf(fields, source),
+    work: async (signal, onSend) => {
       try {
         return await work(fields, signal)
       } catch (error) {
         // OpenAI's gpt-image models always send base64, and refuse the field that asks for it.
         if ((error as { status?: number, message?: string }).status !== 400 || !/response_format/.test((error as Error).message)) throw error
         const { response_format: _, ...others } = fields
+        onSend(requestOf(others, source))
         return await work(others, signal)
       }
     }
   }
+}
+
+function requestOf (fields: object, source: File | undefined): SentRequest {
+  if (source === undefined) return { operation: 'image', json: fields }
+  const texts = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, String(value)]))
+  return { operation: 'imageEdit', form: { fields: texts, file: { field: 'image', name: source.name, type: source.type } } }
 }
 
 /** How base64 of each format begins. */

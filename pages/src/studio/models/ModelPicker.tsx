@@ -34,6 +34,7 @@ export function ModelPicker ({ choices, value, onChange, defaultModel }: ModelPi
     })
   }, [choices, filter])
   const rest = found.length - SHOWN
+  const shown = useMemo(() => firstOf(found, value), [found, value])
   const known = value === null || choices.some(({ id }) => id === value)
 
   return (
@@ -45,10 +46,10 @@ export function ModelPicker ({ choices, value, onChange, defaultModel }: ModelPi
       />
       <div className='choices'>
         {filter === '' && (
-          <Row group={group} checked={value === null} onChoose={() => onChange(null)} name='Default model' description={defaultModel === undefined ? 'The gateway chooses.' : `The gateway chooses: ${defaultModel}`} />
+          <Row group={group} checked={value === null} onChoose={() => onChange(null)} name='Default model' description={defaultModel === undefined ? 'The gateway’s own choice; the answer names it.' : `The gateway chooses: ${defaultModel}`} />
         )}
-        {!known && <Row group={group} checked onChoose={() => {}} name={value} description='No longer in the catalog.' />}
-        {found.slice(0, SHOWN).map(({ id, name, description, fact }) => (
+        {!known && <Row group={group} checked onChoose={() => {}} name={value} description='No longer offered. Requests still name it; choose another.' />}
+        {shown.map(({ id, name, description, fact }) => (
           <Row key={id} group={group} checked={id === value} onChoose={() => onChange(id)} name={name} description={description} fact={fact} title={id} />
         ))}
         {filter !== '' && found.length === 0 && <p className='muted none'>No model matches.</p>}
@@ -58,6 +59,12 @@ export function ModelPicker ({ choices, value, onChange, defaultModel }: ModelPi
       </p>
     </fieldset>
   )
+}
+
+/** As many as are shown; the chosen one, where it comes later, stands first. */
+function firstOf (found: readonly Choice[], value: string | null): readonly Choice[] {
+  const place = found.findIndex(({ id }) => id === value)
+  return place < SHOWN ? found.slice(0, SHOWN) : [found[place]!, ...found.slice(0, SHOWN - 1)]
 }
 
 const counted = (count: number) => count === 0 ? 'No models in the catalog' : count === 1 ? '1 model' : `${count} models`

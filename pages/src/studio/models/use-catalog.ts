@@ -1,5 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
-import { getModel, GatewayError, type Capabilities, type ModelType } from 'model-gateway-client'
+import { useSyncExternalStore } from 'react'
+import { getModel, type Capabilities, type ModelType } from 'model-gateway-client'
+import { useModels } from 'model-gateway-client/react'
 import { GATEWAY_URL } from '../../shared/gateway.ts'
 import { keyWasRefused, useSessionKey } from '../session-key.ts'
 
@@ -9,24 +11,24 @@ export function useGateway () {
   return { baseUrl: GATEWAY_URL, apiKey: key }
 }
 
-/** What a model can do, as far as it is known. */
+/** What a chat model can do, as far as it is known: of a default model that is not in the catalog, nothing is. */
 export function useCapabilities (id: string | undefined): Capabilities {
   const { baseUrl, apiKey } = useGateway()
+  const listed = useModels('chat', [], { baseUrl, apiKey }).some(model => model.id === id)
   const { data } = useQuery({
-    queryKey: ['model', id, apiKey !== undefined],
+    queryKey: ['model', id, apiKey],
     queryFn: async ({ signal }) => await getModel(id as string, { baseUrl, apiKey, signal }),
-    enabled: id !== undefined,
-    // A default model need not be in the catalog.
-    retry: (failures, error) => failures < 1 && !(error instanceof GatewayError && error.status === 404)
+    enabled: listed
   })
   return data?.capabilities ?? {}
 }
 
-/** The models that answer requests which name none; a gateway with API keys does not tell. */
+/** The models that answer requests which name none; a gateway with API keys tells only those who have one. */
 export function useDefaultModels (): Partial<Record<ModelType, string>> {
+  const { key } = useSessionKey()
   const { data } = useQuery({
-    queryKey: ['index'],
-    queryFn: async ({ signal }) => await (await fetch(GATEWAY_URL, { headers: { accept: 'application/json' }, signal })).json() as { defaultModels?: Partial<Record<ModelType, string>> },
+    queryKey: ['index', key],
+    queryFn: async ({ signal }) => await (await fetch(GATEWAY_URL, { headers: { accept: 'application/json', ...authorization(key) }, signal })).json() as { defaultModels?: Partial<Record<ModelType, string>> },
     staleTime: Infinity
   })
   return data?.defaultModels ?? {}
@@ -35,22 +37,35 @@ export function useDefaultModels (): Partial<Record<ModelType, string>> {
 /** What to say of the list: nothing where it is fresh. */
 export function useListStatus (): string | undefined {
   const { key } = useSessionKey()
+  const online = useOnline()
   const { data, error } = useQuery({
     queryKey: ['list-status', key],
     queryFn: async ({ signal }) => {
-      const { ok, status, headers } = await fetch(`${GATEWAY_URL}v1/models`, { signal, ...(key !== undefined && { headers: { authorization: `Bearer ${key}` } }) })
+      const { ok, status, headers } = await fetch(`${GATEWAY_URL}v1/models`, { signal, headers: authorization(key) })
       if (status === 401) {
         keyWasRefused()
-        return undefined
+        return null
       }
       if (!ok) throw new Error(String(status))
       return listStatus(headers.get('cache-status') ?? '', Number(headers.get('age') ?? 0))
     },
-    refetchOnWindowFocus: 'always'
+    // Also when a key is forgotten: the answer then says again that one is needed.
+    staleTime: 0
   })
-  if (error !== null) return navigator.onLine ? 'The list of models could not be refreshed. It may be out of date.' : 'You are offline. The list of models may be out of date.'
+  if (!online) return 'You are offline. The list of models may be out of date.'
+  if (error !== null) return 'The list of models could not be refreshed. It may be out of date.'
   return data ?? undefined
 }
+
+/** Whether the browser has a network; TanStack Query sends nothing while it has none, so no request fails then. */
+function useOnline (): boolean {
+  return useSyncExternalStore(listener => {
+    for (const name of ['online', 'offline']) addEventListener(name, listener)
+    return () => { for (const name of ['online', 'offline']) removeEventListener(name, listener) }
+  }, () => navigator.onLine)
+}
+
+const authorization = (key: string | undefined): Record<string, string> => key === undefined ? {} : { authorization: `Bearer ${key}` }
 
 /** Reads `Cache-Status` (RFC 9211) and `Age`, in seconds. */
 function listStatus (cacheStatus: string, age: number): string | null {

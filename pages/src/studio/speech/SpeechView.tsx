@@ -1,4 +1,4 @@
-import { useEffect, useState, useSyncExternalStore } from 'react'
+import { useContext, useEffect, useState, useSyncExternalStore } from 'react'
 import { Icon } from '../../shared/icons.tsx'
 import { CopyButton } from '../../shared/ui.tsx'
 import { useDefaultModels } from '../models/use-catalog.ts'
@@ -6,6 +6,7 @@ import { RunCard, usedModel } from '../RunCard.tsx'
 import { Runs, type Run } from '../runs.ts'
 import { SettingsFrame } from '../SettingsFrame.tsx'
 import { SpeechRunSettingsPanel, type SpeechRunSettings } from '../SpeechRunSettingsPanel.tsx'
+import { StudioContext } from '../studio-context.ts'
 import { Toolbar } from '../Toolbar.tsx'
 import { speakTask, transcribeTask, type Spoken } from './tasks.ts'
 
@@ -25,7 +26,7 @@ export function SpeechView () {
           : <TranscribeForm onFile={file => runs.start(transcribeTask(file, settings))} />}
         <div className='scroll'>
           <div className='column stack'>
-            {list.length === 0 && <div className='welcome'><h2>Say it, or read it</h2><p className='muted'>Have a text spoken, or a recording written down. The task is in the settings.</p></div>}
+            {list.length === 0 && <div className='welcome'><h2>Say it, or read it</h2><p className='muted'>Have a text spoken, or a recording transcribed. The task is in the settings.</p></div>}
             {list.map(run => <SpokenCard key={run.id} run={run} runs={runs} />)}
           </div>
         </div>
@@ -38,13 +39,14 @@ export function SpeechView () {
 
 function SpeakForm ({ onSpeak }: { onSpeak: (text: string) => void }) {
   const [text, setText] = useState('')
+  const { field } = useContext(StudioContext)
   const speak = () => { if (text.trim() !== '') onSpeak(text.trim()) }
   return (
     <form
       className='composer' onSubmit={event => { event.preventDefault(); speak() }}
       onKeyDown={event => { if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) speak() }}
     >
-      <textarea rows={3} aria-label='Text to speak' value={text} onChange={event => setText(event.target.value)} placeholder='What should be said' />
+      <textarea ref={field} rows={3} aria-label='Text to speak' value={text} onChange={event => setText(event.target.value)} placeholder='What should be said' />
       <div className='row spread bar'>
         <span className='muted hint'>{text.length} characters</span>
         <button type='submit' className='primary' disabled={text.trim() === ''}><Icon name='speaker' />Speak</button>
@@ -55,15 +57,16 @@ function SpeakForm ({ onSpeak }: { onSpeak: (text: string) => void }) {
 
 function TranscribeForm ({ onFile }: { onFile: (file: File) => void }) {
   const [file, setFile] = useState<File>()
+  const { field } = useContext(StudioContext)
   return (
     <form className='composer' onSubmit={event => { event.preventDefault(); if (file !== undefined) onFile(file) }}>
       <label className='field'>
         Audio file
-        <input type='file' accept='audio/*,video/mp4,video/webm' onChange={event => setFile(event.target.files?.[0])} />
+        <input ref={field} type='file' accept='audio/*,video/mp4,video/webm' onChange={event => setFile(event.target.files?.[0])} />
       </label>
       <div className='row spread bar'>
         <span className='muted hint'>{file === undefined ? 'mp3, wav, m4a, webm and others' : size(file.size)}</span>
-        <button type='submit' className='primary' disabled={file === undefined}><Icon name='mic' />Write down</button>
+        <button type='submit' className='primary' disabled={file === undefined}><Icon name='mic' />Transcribe</button>
       </div>
     </form>
   )

@@ -30,7 +30,7 @@ export function transcribeTask (file: File, { models: { transcribe: model } }: S
   const fields = { ...(model !== null && { model }) }
   return {
     title: file.name,
-    request: { operation: 'transcription', form: { fields, file: { field: 'file', name: file.name } } },
+    request: { operation: 'transcription', form: { fields, file: { field: 'file', name: file.name, type: file.type } } },
     work: async signal => {
       const { audio } = await openai()
       const { text } = await audio.transcriptions.create({ ...fields, file } as OpenAI.Audio.TranscriptionCreateParamsNonStreaming, { signal })
