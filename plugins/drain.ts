@@ -14,8 +14,8 @@ export interface Drain {
   draining: boolean
   /** Requests whose answers are not yet complete. */
   active: number
-  /** When a request was last refused, milliseconds since the epoch; 0: none was. */
-  refusedAt: number
+  /** Requests that were refused because the process is ending. */
+  refused: number
 }
 
 const RETRY_ELSEWHERE = { 'retry-after': '1', 'x-should-retry': 'true' }
@@ -23,7 +23,7 @@ const HEALTH_ROUTES = new Set(['/healthz', '/readyz', '/metrics'])
 
 /** Counts the requests under way, and refuses new ones while the gateway ends. Health routes still answer. */
 export default fp(function drainPlugin (fastify: FastifyInstance, _options, done) {
-  const drain: Drain = { draining: false, active: 0, refusedAt: 0 }
+  const drain: Drain = { draining: false, active: 0, refused: 0 }
   fastify.decorate('drain', drain)
   fastify.addHook('onRequest', (request, reply, next) => {
     drain.active++
@@ -31,7 +31,7 @@ export default fp(function drainPlugin (fastify: FastifyInstance, _options, done
     if (!drain.draining) return next()
     reply.header('connection', 'close')
     if (HEALTH_ROUTES.has(request.routeOptions.url ?? '')) return next()
-    drain.refusedAt = Date.now()
+    drain.refused++
     next(new GatewayError('draining', { headers: RETRY_ELSEWHERE }))
   })
   done()

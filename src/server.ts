@@ -24,7 +24,7 @@ const BACKLOG = 4096
  * learn of its end: an idle connection that is closed may meet a request on its way.
  */
 const QUIET = 500
-/** Milliseconds after which it does so in spite of further requests: no balancer takes notice. */
+/** Milliseconds without a running request after which it does so although requests still come: no balancer takes notice. */
 const LONGEST_NOTICE = 5000
 
 /**
@@ -64,9 +64,11 @@ async function stop (app: FastifyInstance, { SHUTDOWN_GRACE, REUSE_PORT }: Confi
   const startedAt = Date.now()
   const deadline = startedAt + SHUTDOWN_GRACE * 1000
   app.drain.draining = true
-  const isQuiet = () => Date.now() - Math.max(startedAt, app.drain.refusedAt) >= QUIET || Date.now() - startedAt >= LONGEST_NOTICE
   // The kernel gives a shared port's new connections to any process that listens on it.
-  if (!REUSE_PORT) await until(() => app.drain.active === 0 && isQuiet(), deadline)
+  if (!REUSE_PORT) {
+    await until(() => app.drain.active === 0, deadline)
+    await untilQuiet(app, Math.min(deadline, Date.now() + LONGEST_NOTICE))
+  }
   let isClosed = false
   app.server.close(() => { isClosed = true })
   // A connection that was accepted just before has its first request on the way.
@@ -78,6 +80,17 @@ async function stop (app: FastifyInstance, { SHUTDOWN_GRACE, REUSE_PORT }: Confi
   app.server.closeAllConnections()
   await closed
   process.exit(0)
+}
+
+/** Counts turns of the event loop and not the time, because a process that was held up has not yet read what came meanwhile. */
+async function untilQuiet ({ drain }: FastifyInstance, deadline: number): Promise<void> {
+  let quiet = 0
+  let refused = drain.refused
+  await until(() => {
+    quiet = drain.active === 0 && drain.refused === refused ? quiet + DRAIN_POLL : 0
+    refused = drain.refused
+    return quiet >= QUIET
+  }, deadline)
 }
 
 async function until (condition: () => boolean, deadline: number): Promise<void> {

@@ -13,11 +13,12 @@ t.test('nothing is said of a plain start, nor of what else an environment has', 
   t.same(warnings(Object.fromEntries(Object.keys(ConfigSchema.properties).map(name => [name, '']))), [])
   t.same(warnings({ API_KEYS: LONG, ADMIN_API_KEY: `alice:${LONG}2`, TRUST_PROXY: '1', CATALOG_SOURCE: 'database', DATABASE_URL: 'sqlite:x', RATE_LIMIT: '5', REDIS_URL: 'redis://h' }), [])
   const others = [
-    'PATH', 'HOME', 'HOSTNAME', 'USER', 'PAGER', 'TERM', 'LANG', 'PWD', 'TMPDIR', 'LS_COLORS', 'NO_PROXY', 'HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'NODE_ENV', 'NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS',
+    'PATH', 'HOME', 'HOSTNAME', 'USER', 'PAGER', 'TERM', 'LANG', 'PWD', 'TMPDIR', 'LS_COLORS', 'NO_PROXY', 'NODE_ENV', 'NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS',
     'OTEL_SERVICE_NAME', 'OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_HEADERS', 'npm_config_cache', 'npm_package_version', 'npm_lifecycle_event', 'KUBERNETES_SERVICE_HOST', 'KUBERNETES_PORT_443_TCP',
     'GATEWAY_SERVICE_PORT', 'REDIS_PORT_6379_TCP', 'POSTGRES_PASSWORD', 'PGHOST', 'AWS_REGION', 'OPENAI_API_KEY', 'XDG_RUNTIME_DIR', 'SSH_AUTH_SOCK', 'UV_THREADPOOL_SIZE', 'NOTIFY_SOCKET', 'INVOCATION_ID', 'JOURNAL_STREAM', 'SYSTEMD_EXEC_PID'
   ]
   t.same(warnings(Object.fromEntries(others.map(name => [name, 'x']))), [])
+  t.same(warnings(Object.fromEntries(['HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy'].map(name => [name, 'http://proxy.example:3128']))), [])
 })
 
 t.test('a setting that has no effect says what takes it away', async t => {

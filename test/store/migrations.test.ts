@@ -34,7 +34,7 @@ for (const { engine, skip, freshUrl } of ENGINES) {
   t.test(engine, { skip }, async t => {
     const url = await freshUrl(t)
     await byHand(url, VERSION_1)
-    const store = await openStore(url)
+    const store = await openStore(url, { auditDays: 36_500 })
     t.teardown(async () => await store.close())
     await store.prepare([])
 

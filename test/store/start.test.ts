@@ -13,6 +13,7 @@ import { UnavailableError } from '../../src/config.ts'
 import { openStore } from '../../src/store/store.ts'
 import { buildApp, tempDir } from '../catalog/helper.ts'
 import { freePort } from '../free-port.ts'
+import { nodeCommand } from '../spawn.ts'
 import { freshPostgres, onServer, postgresMissing, wired } from './engines.ts'
 
 const noPostgres = await postgresMissing()
@@ -90,8 +91,8 @@ t.test('a SQLite file that cannot be opened: the line says why', { skip: process
   chmodSync(dir, 0o755)
   const file = join(dir, 'catalog.db')
   writeFileSync(file, '', { mode: 0o000 })
-  const start = (path: string) => spawnSync(process.execPath, ['--disable-warning=ExperimentalWarning', 'src/server.ts'], {
-    uid: 65534, gid: 65534, encoding: 'utf8', timeout: 20_000, env: { PORT: '0', CATALOG_SOURCE: 'database', DATABASE_URL: `sqlite:${path}`, CATALOG_SNAPSHOT_FILE: join(dir, 'snapshot.json') }
+  const start = (path: string) => spawnSync(...nodeCommand(['src/server.ts'], { PORT: '0', CATALOG_SOURCE: 'database', DATABASE_URL: `sqlite:${path}`, CATALOG_SNAPSHOT_FILE: join(dir, 'snapshot.json') }), {
+    uid: 65534, gid: 65534, encoding: 'utf8', timeout: 20_000
   })
   for (const [path, why] of [[file, `EACCES: permission denied, access '${file}'`], [join(dir, 'new.db'), `EACCES: permission denied, open '${join(dir, 'new.db')}'`], [dir, 'unable to open database file']] as const) {
     const { status, stderr } = start(path)
