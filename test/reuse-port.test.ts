@@ -1,13 +1,20 @@
 // Two processes share one port. One that ends leaves it at once: the kernel
 // would give it a share of the new connections, and no balancer can see that.
+import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { startFakeInference } from './fake-inference.ts'
 import { freePort } from './free-port.ts'
-import { post, rawClient } from './helper.ts'
+import { eventually, post, rawClient } from './helper.ts'
 import { spawnGateway } from './spawn.ts'
 
+/** Sockets that listen on the port (state 0A in proc(5)'s /proc/net/tcp). */
+function listeners (port: number): number {
+  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')} `
+  return readFileSync('/proc/net/tcp', 'latin1').split('\n').filter(line => line.split(/ +/)[2]?.concat(' ').endsWith(local) && / 0A /.test(line)).length
+}
+
 t.test('SIGTERM to one of two, with a stream under way: every new connection is served by the other', { skip: process.platform !== 'linux' && 'the kernel shares a port on Linux' }, async t => {
-  const upstream = await startFakeInference({ tokens: 20, tokensPerSecond: 20 })
+  const upstream = await startFakeInference({ tokens: 60, tokensPerSecond: 20 })
   t.teardown(() => upstream.close())
   const port = await freePort()
   const settings = { INFERENCE_SERVICE_URL: upstream.url, REUSE_PORT: 'true', PORT: String(port), SHUTDOWN_GRACE: '20' }
@@ -16,8 +23,8 @@ t.test('SIGTERM to one of two, with a stream under way: every new connection is 
   await stream.until(/data: /)
   await spawnGateway(t, settings)
   ending.child.kill('SIGTERM')
-  // Until the signal has arrived, its connections are its own.
-  await new Promise(resolve => setTimeout(resolve, 100))
+  await eventually(() => listeners(port) === 1, 10_000)
+  t.notMatch(stream.text(), '[DONE]', 'at once')
   const answers = []
   for (let i = 0; i < 50; i++) answers.push((await fetch(`http://127.0.0.1:${port}/v1/models`, { headers: { connection: 'close' } })).status)
   t.same(new Set(answers), new Set([200]))
