@@ -1,6 +1,4 @@
 // `npm run dev`: the pages with reload, and behind them the API of a gateway.
-import { mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'tap'
 import { createServer } from 'vite'
@@ -9,7 +7,7 @@ import { startGateway } from '../helper.ts'
 test('npm run dev sends programs to the gateway, and browsers to the pages', async t => {
   const gateway = await startGateway(t, {})
   process.env.GATEWAY_URL = gateway.url
-  const cacheDir = mkdtempSync(join(tmpdir(), 'vite-'))
+  const cacheDir = t.testdir()
   const server = await createServer({ cacheDir, configFile: join(import.meta.dirname, '../../pages/vite.config.ts'), logLevel: 'silent', server: { port: 0, host: '127.0.0.1' }, optimizeDeps: { noDiscovery: true, include: [] } })
   t.teardown(() => server.close())
   await server.listen()
