@@ -1,5 +1,5 @@
-// A body of any size passes in constant memory: while 100 MB go through, the
-// process grows by less than 32 MB.
+// A body of any size passes in constant memory: 100 MB go through, and the process
+// grows by far less. How much it grows is in the benchmark.
 import t from 'tap'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
@@ -10,8 +10,8 @@ import { spawnGateway } from '../spawn.ts'
 const SIZE = 100 * 1024 * 1024
 const BLOCK = Buffer.alloc(1024 * 1024, 'QUJD')
 const BLOCKS = SIZE / BLOCK.length
-/** MB */
-const LIMIT = 32
+/** MB. V8 may keep up to 64 MB of buffers before it looks which are in use; a body in memory would take 100. */
+const LIMIT = 80
 
 interface Arrival { digest: string, length: number, framing: string, sentEarly: boolean }
 
