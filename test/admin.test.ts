@@ -218,6 +218,15 @@ for (const { engine, skip, freshUrl } of ENGINES) {
       t.same(await listed(), ['only'])
     })
 
+    t.test('a large catalog that was exported can be imported', async t => {
+      const { call } = await start(t)
+      const chat = Array.from({ length: 4000 }, (_, index) => ({ id: `org/model-${index}`, name: `Model ${index}`, description: 'x'.repeat(1450) }))
+      t.match(await call('POST', '/admin/catalog/import', { chat }), { status: 200, json: { created: 4000 } })
+      const exported = (await call('GET', '/admin/catalog/export')).json
+      t.ok(JSON.stringify(exported).length > 5_400_000)
+      t.match(await call('POST', '/admin/catalog/import', exported), { status: 200, json: { created: 0, updated: 0, deleted: 0, unchanged: 4000 } })
+    })
+
     t.test('lists are searched, filtered and paged', async t => {
       const { call } = await start(t)
       await call('PATCH', '/admin/models/sdxl', { isActive: false })
