@@ -1,4 +1,5 @@
 import { useId, useRef, useState, type SubmitEvent } from 'react'
+import { isSendable } from '../shared/api-key.ts'
 import { ApiError, tryKey } from './api.ts'
 import { holdKey, useHeldKey } from './key.ts'
 import { wordsOf } from './words.ts'
@@ -14,8 +15,7 @@ export function Login () {
   async function enter (event: SubmitEvent<HTMLFormElement>): Promise<void> {
     event.preventDefault()
     const key = field.current?.value.trim() ?? ''
-    // Anything else cannot stand in a header.
-    if (!/^[!-~]+$/.test(key)) return setProblem(WRONG)
+    if (!isSendable(key)) return setProblem(WRONG)
     setBusy(true)
     try {
       await tryKey(key)

@@ -1,4 +1,5 @@
 import { useState } from 'react'
+import { isSendable } from '../shared/api-key.ts'
 import { Icon } from '../shared/icons.tsx'
 import { keepKey, useSessionKey } from './session-key.ts'
 
@@ -26,8 +27,7 @@ export function KeyField ({ onChanged }: { onChanged: () => void }) {
   const save = () => {
     const key = draft.trim()
     if (key === '') return
-    // Anything else cannot stand in a header.
-    if (!/^[!-~]+$/.test(key)) return setWrong(true)
+    if (!isSendable(key)) return setWrong(true)
     change(key)
     setDraft('')
   }
