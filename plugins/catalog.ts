@@ -10,7 +10,7 @@ import { SnapshotFile, type Origins } from '../src/catalog/snapshot.ts'
 import { readStaticModels, staticModels } from '../src/catalog/static.ts'
 import { ConfigError, UnavailableError, type Config } from '../src/config.ts'
 import { trustedAuthorities } from '../src/proxy/certificates.ts'
-import { loggedError, StoreFailure } from '../src/store/failure.ts'
+import { loggedError, operatorMessage, StoreFailure } from '../src/store/failure.ts'
 import { databaseIdentity } from '../src/store/identity.ts'
 import { curatedModel } from '../src/store/records.ts'
 import type { ModelStore } from '../src/store/store.ts'
@@ -170,7 +170,7 @@ async function startWithDatabase (catalog: Catalog, { DATABASE_WAIT: wait }: Con
       log.warn({ err: failure.cause }, `${failure.message} Trying again for ${Math.ceil(left / 1000)} s at most.`)
     })
   } catch (error) {
-    const message = reasonOf(error as Error)
+    const message = operatorMessage(error as Error)
     if (error instanceof StoreFailure && error.passing) throw new UnavailableError(`DATABASE_URL names a database that cannot be used at present: ${message}`, { cause: error.cause })
     throw new ConfigError([`DATABASE_URL names a database that cannot be used: ${message}`])
   }
@@ -185,14 +185,6 @@ async function tellNewDatabase (snapshots: SnapshotFile | undefined, log: Fastif
   } catch (error) {
     log.warn({ err: error }, `${what}, and its list could not be kept`)
   }
-}
-
-/** The message for the operator: of a database's failure with the driver's own, which names roles and paths. */
-function reasonOf (error: Error): string {
-  if (!(error instanceof StoreFailure)) return error.message
-  const { message, code } = error.cause as NodeJS.ErrnoException
-  // Node's error for a host with several addresses has a code and no message.
-  return `${error.message.replace(/\.$/, '')}: ${message || code}`
 }
 
 /** Identifies a source by its address. A digest, because other users may read the snapshot file. */

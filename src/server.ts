@@ -47,7 +47,7 @@ export async function serve (environment: NodeJS.ProcessEnv): Promise<string> {
   app.reload.register('keys', () => app.credentials.renew(load()))
   app.reload.register('catalog', () => app.catalog.reloadStatic())
   const { modelStore: store } = app
-  if (store !== null && config.DATABASE_URL !== undefined) app.reload.register('database', () => store.useUrl(load().DATABASE_URL ?? ''))
+  if (store !== null && config.DATABASE_URL !== undefined) app.reload.register('database', () => store.useUrl(load().DATABASE_URL as string))
   process.on('SIGHUP', () => app.reload.run())
   let stopping: Promise<void> | undefined
   for (const signal of ['SIGTERM', 'SIGINT']) {

@@ -27,7 +27,7 @@ export interface Engine {
   watch: (onState: (state: CatalogState) => void, onTrouble: (error: unknown) => void) => () => Promise<void>
   /** Writes a copy of the whole database into a new file. Absent for PostgreSQL, which has pg_dump. */
   backup?: (target: string) => Promise<void>
-  /** New connections log in by that URL, which names the same database. */
-  useUrl: (url: string) => void
+  /** New connections log in by that URL, which names the same database. Absent for SQLite: nobody logs in to a file. */
+  useUrl?: (url: string) => void
   close: () => Promise<void>
 }

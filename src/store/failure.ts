@@ -48,6 +48,14 @@ export function loggedError (error: unknown): unknown {
   return error instanceof StoreFailure ? error.cause : error
 }
 
+/** The message for the operator: of a failure with the driver's own, which names roles and paths. */
+export function operatorMessage (error: Error): string {
+  if (!(error instanceof StoreFailure)) return error.message
+  const { message, code } = error.cause as NodeJS.ErrnoException
+  // Node's error for a host with several addresses has a code and no message.
+  return `${error.message.replace(/\.$/, '')}: ${message || code}`
+}
+
 /** Primary result codes of SQLite (https://www.sqlite.org/rescode.html). */
 const SQLITE: Record<number, FailureKind> = {
   3: 'denied',

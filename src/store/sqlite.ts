@@ -71,8 +71,6 @@ export function sqliteEngine (file: string): Engine {
         source.close()
       }
     },
-    // Nobody logs in to a file.
-    useUrl: () => {},
     close: async () => await db.destroy()
   }
 }

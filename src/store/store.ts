@@ -60,7 +60,7 @@ export class ModelStore {
    */
   useUrl (url: string): void {
     if (databaseIdentity(url) !== this.#identity) throw new Error('DATABASE_URL names another database. This takes effect at the next start.')
-    this.#engine.useUrl(url)
+    this.#engine.useUrl?.(url)
   }
 
   /** The revision that this process last read or wrote. */
