@@ -15,8 +15,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import manifest from '../package.json' with { type: 'json' }
 import { seededRandom } from '../test/random.ts'
+import { START } from '../test/start-command.ts'
 
 const { values } = parseArgs({ options: { seconds: { type: 'string', default: '600' }, seed: { type: 'string', default: String(Date.now() % 1_000_000) } } })
 const seconds = Number(values.seconds)
@@ -155,9 +155,6 @@ async function request (port: number, { bytes, leaveAfter, leave, stallFor }: Pl
 }
 
 // ---- the gateway
-
-/** Node's arguments of `npm start`, and the source that it runs: what stands behind its `exec node`. */
-const START = manifest.scripts.start.split('exec node ')[1]!.split(' ')
 
 async function startGateway (serviceUrl: string): Promise<{ child: ChildProcess, port: number }> {
   const child = spawn(process.execPath, START, {

@@ -1,17 +1,11 @@
 // Two processes share one port. One that ends leaves it at once: the kernel
 // would give it a share of the new connections, and no balancer can see that.
-import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { startFakeInference } from './fake-inference.ts'
 import { freePort } from './free-port.ts'
 import { eventually, post, rawClient } from './helper.ts'
+import { listeners } from './listeners.ts'
 import { spawnGateway } from './spawn.ts'
-
-/** Sockets that listen on the port (state 0A in proc(5)'s /proc/net/tcp). */
-function listeners (port: number): number {
-  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')} `
-  return readFileSync('/proc/net/tcp', 'latin1').split('\n').filter(line => line.split(/ +/)[2]?.concat(' ').endsWith(local) && / 0A /.test(line)).length
-}
 
 t.test('SIGTERM to one of two, with a stream under way: every new connection is served by the other', { skip: process.platform !== 'linux' && 'the kernel shares a port on Linux' }, async t => {
   const upstream = await startFakeInference({ tokens: 60, tokensPerSecond: 20 })

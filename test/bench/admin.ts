@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Page } from 'playwright-core'
@@ -6,18 +6,13 @@ import { noBrowser, openPage } from '../browser.ts'
 import { signIn } from '../pages/admin.ts'
 import { startGateway } from './candidates.ts'
 import type { Options, Row, Sample, Table } from './measure.ts'
-import { peakKilobytes, resetPeak, residentKilobytes } from './processes.ts'
+import { loopSeconds, peakKilobytes, resetPeak, residentKilobytes } from './processes.ts'
 
 const MODELS = 5000
 const EDITS = 20
 /** Milliseconds between two questions for /healthz. */
 const PROBE = 5
 const KEY = 'bench-admin-key-0123456789'
-
-/** Milliseconds of CPU that the event loop of a process has used. */
-function loopTime (pid: number): number {
-  return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'latin1').split(' ', 1)[0]) / 1e6
-}
 
 /** What an admin of a large catalog waits for, and what others wait for meanwhile. */
 export async function adminTable (options: Options): Promise<Table> {
@@ -65,10 +60,10 @@ async function adminFigures ({ scratch }: Options): Promise<Sample> {
     const models = (residentKilobytes([pid!]) - before) / 1024
 
     // The first ones have compiled what these run.
-    const startedAt = loopTime(pid!)
+    const startedAt = loopSeconds(pid!)
     for (let i = 0; i < EDITS; i++) await edit(url, i)
     await sleep(1000)
-    const loop = (loopTime(pid!) - startedAt) / EDITS
+    const loop = (loopSeconds(pid!) - startedAt) * 1000 / EDITS
 
     const health = await latestHealth(url, async () => { for (let i = 0; i < EDITS; i++) await edit(url, i) })
     return { loop, health, growth, models, ...await keystrokes(url) }

@@ -1,6 +1,7 @@
 import { spawnSync, type ChildProcess } from 'node:child_process'
-import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, openSync, writeFileSync } from 'node:fs'
 import { freePort } from '../free-port.ts'
+import { START } from '../start-command.ts'
 import { end, processTree, start, startScript, untilAnswers, untilListening } from './processes.ts'
 
 /** A running proxy, or what stands in its place. */
@@ -39,8 +40,6 @@ export class Unavailable extends Error {}
 const CONNECTIONS = 16384
 
 const ROOT = `${import.meta.dirname}/../..`
-/** Node's arguments of `npm start`, and the source that it runs: what stands behind its `exec node`. */
-const START: string[] = JSON.parse(readFileSync(`${ROOT}/package.json`, 'utf8')).scripts.start.split('exec node ')[1].split(' ')
 const KEY = 'bench-key-0123456789abcdef'
 
 function program (name: string): string {

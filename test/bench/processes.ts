@@ -6,6 +6,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { listeners } from '../listeners.ts'
 
 const children = new Set<ChildProcess>()
 
@@ -69,11 +70,18 @@ export function cpuSeconds (pids: number[]): number {
   for (const pid of pids) {
     for (const task of readdirSync(`/proc/${pid}/task`)) {
       try {
-        nanoseconds += Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'latin1').split(' ', 1)[0])
+        nanoseconds += threadNanoseconds(pid, task)
       } catch { /* ended meanwhile */ }
     }
   }
   return nanoseconds / 1e9
+}
+
+/** CPU seconds used by the event loop of a process, which is its first thread. */
+export const loopSeconds = (pid: number): number => threadNanoseconds(pid, pid) / 1e9
+
+function threadNanoseconds (pid: number, thread: number | string): number {
+  return Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1').split(' ', 1)[0])
 }
 
 function statusKilobytes (pids: number[], field: string): number {
@@ -105,10 +113,8 @@ export async function untilAnswers (port: number, path = '/', child?: ChildProce
 
 /** Waits until that many sockets listen on the port, as they can with SO_REUSEPORT. */
 export async function untilListening (port: number, sockets: number): Promise<void> {
-  const address = `:${port.toString(16).toUpperCase().padStart(4, '0')} `
-  const listening = () => readFileSync('/proc/net/tcp', 'latin1').split('\n').filter(line => line.includes(address) && / 0A /.test(line)).length
-  for (let i = 0; i < 2000 && listening() < sockets; i++) await sleep(5)
-  if (listening() < sockets) throw new Error(`fewer than ${sockets} processes listen on port ${port}`)
+  for (let i = 0; i < 2000 && listeners(port) < sockets; i++) await sleep(5)
+  if (listeners(port) < sockets) throw new Error(`fewer than ${sockets} processes listen on port ${port}`)
 }
 
 function answers (port: number, path: string): Promise<boolean> {

@@ -2,9 +2,7 @@
 // alert fires on what it is for and says what to do.
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import { startFakeInference } from '../fake-inference.ts'
-import { startGateway } from '../helper.ts'
-import { NO_PROMTOOL, promtool, samplesOf } from './helper.ts'
+import { NO_PROMTOOL, promtool, samplesOf, startCounted } from './helper.ts'
 
 const ALERTS = 'deploy/prometheus/alerts.yaml'
 const dashboard = readFileSync('deploy/grafana/gateway.json', 'utf8')
@@ -37,19 +35,8 @@ async function scrapeAfterCollection (url: string): Promise<string> {
 }
 
 t.test('every metric and label is in a live scrape', async t => {
-  const service = await startFakeInference()
-  t.teardown(() => service.close())
-  // No Redis: requests pass uncounted.
-  const { url } = await startGateway(t, { INFERENCE_SERVICE_URL: service.url, CATALOG_SOURCE: 'inference', RATE_LIMIT: '1000', REDIS_URL: 'redis://127.0.0.1:1' })
-  const chat = async (body: string, headers = {}) => await (await fetch(`${url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body })).text().catch(() => 'broken')
-  await chat('{"stream":true,"stream_options":{"include_usage":true}}')
-  await chat('{"stream":true}')
-  t.equal(await chat('{"stream":true}', { 'x-stand-in-break-after': '2' }), 'broken')
-  await chat('[]')
-  const list = await fetch(`${url}/v1/models`)
-  await list.text()
-  await fetch(`${url}/v1/models`, { headers: { 'if-none-match': list.headers.get('etag')! } })
-
+  const { url, load } = await startCounted(t)
+  await load()
   const scrape = await scrapeAfterCollection(url)
   const samples = [...samplesOf(scrape).keys()]
   const names = new Set(samples.map(sample => sample.split('{', 1)[0]))

@@ -1,6 +1,9 @@
+import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { GatewayMetrics, type GatewayState } from '../../src/telemetry/metrics.ts'
 import type { ObservedExchange } from '../../src/telemetry/observation.ts'
+import { startFakeInference } from '../fake-inference.ts'
+import { startGateway, type Teardown, type TestGateway } from '../helper.ts'
 
 /** A gateway at rest. */
 export const STATE: GatewayState = {
@@ -42,6 +45,28 @@ export function record (fields: Partial<ObservedExchange> = {}): ObservedExchang
     upstreamRequestId: undefined,
     ...fields
   }
+}
+
+/**
+ * A running gateway with an inference service and no Redis behind REDIS_URL, and
+ * `load`: requests of each end, so that every metric is counted.
+ */
+export async function startCounted (t: Teardown): Promise<TestGateway & { load (): Promise<void> }> {
+  const service = await startFakeInference()
+  t.teardown(() => service.close())
+  const gateway = await startGateway(t, { INFERENCE_SERVICE_URL: service.url, CATALOG_SOURCE: 'inference', RATE_LIMIT: '100000', REDIS_URL: 'redis://127.0.0.1:1' })
+  const { url } = gateway
+  const chat = async (body: string, headers = {}) => await (await fetch(`${url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body })).text()
+  const load = async () => {
+    await chat('{"stream":true,"stream_options":{"include_usage":true}}')
+    await chat('{"stream":true}')
+    await assert.rejects(chat('{"stream":true}', { 'x-stand-in-break-after': '2' }), 'a stream that breaks')
+    await chat('[]')
+    const list = await fetch(`${url}/v1/models`)
+    await list.text()
+    await fetch(`${url}/v1/models`, { headers: { 'if-none-match': list.headers.get('etag')! } })
+  }
+  return { ...gateway, load }
 }
 
 /** The samples of Prometheus' text format: `name{labels}` → value. */

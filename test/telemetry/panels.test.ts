@@ -6,9 +6,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { tempDir } from '../catalog/helper.ts'
-import { startFakeInference } from '../fake-inference.ts'
 import { freePort } from '../free-port.ts'
-import { startGateway } from '../helper.ts'
+import { startCounted } from './helper.ts'
 
 const missing = process.env.CI === undefined && spawnSync('prometheus', ['--version']).error !== undefined ? 'prometheus is not installed (Debian: prometheus)' : false
 
@@ -34,19 +33,7 @@ async function found (prometheus: string, query: string): Promise<number> {
 }
 
 t.test('every panel', { skip: missing }, async t => {
-  const service = await startFakeInference()
-  t.teardown(() => service.close())
-  const { url, port } = await startGateway(t, { INFERENCE_SERVICE_URL: service.url, CATALOG_SOURCE: 'inference', RATE_LIMIT: '100000', REDIS_URL: 'redis://127.0.0.1:1' })
-  const chat = async (body: string, headers = {}) => await (await fetch(`${url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body })).text().catch(() => {})
-  const load = async () => {
-    await chat('{"stream":true,"stream_options":{"include_usage":true}}')
-    await chat('{"stream":true}')
-    await chat('{"stream":true}', { 'x-stand-in-break-after': '2' })
-    await chat('[]')
-    const list = await fetch(`${url}/v1/models`)
-    await list.text()
-    await fetch(`${url}/v1/models`, { headers: { 'if-none-match': list.headers.get('etag')! } })
-  }
+  const { port, load } = await startCounted(t)
   await load()
   const prometheus = await startPrometheus(t, port)
   const { panels } = JSON.parse(readFileSync('deploy/grafana/gateway.json', 'utf8')) as { panels: Panel[] }
