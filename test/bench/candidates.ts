@@ -197,11 +197,11 @@ export const gateway: Candidate = {
   start: context => startGateway(context)
 }
 
-/** The gateway without its metrics, which no setting turns off: see without-metrics.ts. */
-export const unmeasuredGateway: Candidate = {
-  name: 'gateway-unmeasured',
-  label: 'the gateway, without metrics and usage',
-  start: context => startGateway({ ...context, nodeArguments: ['--import', `${import.meta.dirname}/without-metrics.ts`] })
+/** The gateway with a switch for its metrics: see switched-metrics.ts. */
+export const switchedGateway: Candidate = {
+  name: 'gateway-switched',
+  label: 'the gateway',
+  start: context => startGateway({ ...context, nodeArguments: ['--import', `${import.meta.dirname}/switched-metrics.ts`] })
 }
 
 export const keyedGateway: Candidate = {
