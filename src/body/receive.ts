@@ -1,10 +1,13 @@
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { GatewayError } from '../errors.ts'
 import { edited, type BodyEdit, type ModelScanner } from './scanner.ts'
 import type { Spool, SpoolSpace } from './spool.ts'
 
 /** Bytes of a body that are kept in memory; a larger body is stored on disk. */
 export const MEMORY_LIMIT = 262144
+
+/** Bytes of a body that may stay in memory until its answer is complete. */
+const KEPT_LIMIT = 16384
 
 /** Bytes that a chunk costs besides its content: a body can arrive in chunks of one byte. */
 const CHUNK_COST = 256
@@ -129,6 +132,8 @@ class Receiver {
     if (this.#ended) return
     this.#stop()
     const chunks = this.#chunks
+    // The request's listener for errors keeps this object until the answer is complete.
+    this.#chunks = []
     this.#settle.resolve(this.#spool === undefined
       ? memoryBody(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks), scanner?.edit)
       : diskBody(this.#spool, scanner?.edit))
@@ -167,7 +172,24 @@ export function tooLarge (limit: number): GatewayError {
 
 function memoryBody (body: Buffer, edit: BodyEdit | undefined): RequestBody {
   const whole = edited(body, edit)
-  return { length: whole.length, read: () => whole, dispose: () => {} }
+  return whole.length > KEPT_LIMIT ? largeMemoryBody(whole) : { length: whole.length, read: () => whole, dispose: () => {} }
+}
+
+/**
+ * Goes upstream as a stream, which lets go of the bytes when they are sent. undici
+ * keeps a Buffer until the answer is complete: a long prompt for as long as its
+ * stream runs.
+ */
+function largeMemoryBody (whole: Buffer): RequestBody {
+  let unsent: Buffer | undefined = whole
+  const read = () => new Readable({
+    read () {
+      this.push(unsent)
+      this.push(null)
+      unsent = undefined
+    }
+  })
+  return { length: whole.length, read, dispose: () => { unsent = undefined } }
 }
 
 function diskBody (spool: Spool, edit: BodyEdit | undefined): RequestBody {

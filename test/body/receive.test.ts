@@ -1,11 +1,16 @@
 // A body is stored as it arrives: what a chunk costs counts, and not only its
 // content, because a client can send a body in chunks of one byte.
 import t from 'tap'
-import { PassThrough } from 'node:stream'
+import { PassThrough, type Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
-import { receiveBody } from '../../src/body/receive.ts'
+import { receiveBody, type RequestBody } from '../../src/body/receive.ts'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { SpoolSpace } from '../../src/body/spool.ts'
 import { eventually } from '../helper.ts'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage: () => void = runInNewContext('gc')
 
 function receive () {
   const source = new PassThrough()
@@ -28,12 +33,40 @@ t.test('a body in chunks of one byte goes to disk after a thousand of them', asy
 })
 
 t.test('a body up to the limit of memory stays there', async t => {
-  const { source, space, body } = receive()
-  source.end(Buffer.alloc(200_000, 'x'))
-  const stored = await body
-  t.ok(Buffer.isBuffer(stored.read()))
-  t.equal(space.files, 0)
+  for (const size of [1000, 200_000]) {
+    const { source, space, body } = receive()
+    source.end(Buffer.alloc(size, 'x'))
+    const stored = await body
+    t.equal(space.files, 0)
+    t.ok((await sent(stored)).equals(Buffer.alloc(size, 'x')))
+  }
 })
+
+t.test('a body is kept while no byte of it is sent, and no longer', async t => {
+  const { source, body } = receive()
+  const memory = fill(source)
+  const stored = await body
+  collectGarbage()
+  t.ok(memory.deref(), 'kept')
+  const unread = stored.read() as Readable
+  unread.destroy()
+  t.equal((await sent(stored)).length, 200_000, 'a connect has failed: it is read again')
+  collectGarbage()
+  t.notOk(memory.deref(), 'not kept until the answer is complete')
+  t.ok(source.listenerCount('error') > 0, 'the request and its listeners are still there')
+})
+
+/** Writes a body and keeps only a weak reference to its memory. */
+function fill (source: PassThrough): WeakRef<ArrayBufferLike> {
+  const chunk = Buffer.alloc(200_000, 'x')
+  source.end(chunk)
+  return new WeakRef(chunk.buffer)
+}
+
+async function sent (body: RequestBody): Promise<Buffer> {
+  const bytes = body.read()
+  return Buffer.isBuffer(bytes) ? bytes : await buffer(bytes)
+}
 
 t.test('a source that is gone, or a signal that has aborted, is told at once', async t => {
   const source = new PassThrough()
