@@ -1,6 +1,7 @@
 import { createSecureContext, type SecureContext } from 'node:tls'
 import { buildConnector, Client, type Dispatcher } from 'undici'
 import { forwardProxyAgent, proxyRefusal } from './forward-proxy.ts'
+import type { RawHeaders } from './headers.ts'
 
 /** Where upstream connections go, and how long they are kept. */
 export interface ConnectionSettings {
@@ -214,7 +215,7 @@ class ProxiedConnection implements Connection {
       if (this.#destroyed) controller.abort(new Error('the client left'))
       else handler.onRequestStart?.(controller, context)
     }
-    this.#agent.dispatch(options, {
+    this.#agent.dispatch({ ...options, headers: headerRecord(options.headers as RawHeaders) }, {
       onRequestStart,
       onBodySent: chunk => handler.onBodySent?.(chunk),
       onResponseStart: (...parts) => handler.onResponseStart?.(...parts),
@@ -228,4 +229,16 @@ class ProxiedConnection implements Connection {
     this.#destroyed = true
     this.#controller?.abort(new Error('the client left'))
   }
+}
+
+/** Raw headers as an object: of a name that an array holds twice, undici's agent would keep the last value only. */
+function headerRecord (headers: RawHeaders): Record<string, string | string[]> {
+  // Without a prototype, because a client may call a header `constructor`.
+  const record: Record<string, string | string[]> = Object.create(null)
+  for (let i = 0; i < headers.length; i += 2) {
+    const [name, value] = [headers[i]!, headers[i + 1]!]
+    const known = record[name]
+    record[name] = known === undefined ? value : [known, value].flat()
+  }
+  return record
 }

@@ -148,6 +148,17 @@ t.test('a body without a length that a reset cuts does not look complete', async
   t.match(client.text(), /\r\n6\r\na part\r\n$/, 'no last chunk')
 })
 
+t.test('headers that come twice, or have the name of a property, reach the service', async t => {
+  const service = await startService(t)
+  const proxy = await startProxy(t)
+  const { port } = await spawnGateway(t, { INFERENCE_SERVICE_URL: service.url, HTTP_PROXY: proxy.url })
+  const client = await rawClient(port, 'GET /v1/responses/r HTTP/1.1\r\nhost: gateway\r\nx-tag: a\r\nx-tag: b\r\nconstructor: c\r\n__proto__: d\r\nconnection: close\r\n\r\n')
+  t.equal(await client.closed, false)
+  const { rawHeaders = [] } = service.received[0] ?? {}
+  const values = (name: string) => rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1] === name)
+  t.same([values('x-tag'), values('constructor'), values('__proto__')], [['a', 'b'], ['c'], ['d']])
+})
+
 t.test('a proxy that is not a URL: one clear line, exit code 78', async t => {
   for (const proxy of ['127.0.0.1:3128', 'proxy.example:3128', '::nonsense']) {
     const { ended, output } = spawnScript(t, 'src/server.ts', { HTTP_PROXY: proxy, CATALOG_SOURCE: 'inference', LOG_LEVEL: 'silent' })
