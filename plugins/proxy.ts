@@ -145,6 +145,7 @@ function forwarderSettings (config: Config, origin: string) {
     admission: { maxConcurrent: config.MAX_CONCURRENT_REQUESTS, maxQueued: config.MAX_QUEUED_REQUESTS, queueTimeout: config.QUEUE_TIMEOUT * 1000 },
     connections: {
       origin,
+      connectTimeout: config.UPSTREAM_CONNECT_TIMEOUT * 1000,
       maxAge: config.UPSTREAM_CONNECTION_AGE * 1000,
       throughProxy: usesForwardProxy(process.env),
       ...(config.UPSTREAM_CA_FILE === undefined ? {} : { ca: trustedAuthorities(config.UPSTREAM_CA_FILE) })

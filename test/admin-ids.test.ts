@@ -47,7 +47,19 @@ t.test('ids with the names of actions', async t => {
 t.test('ids that look like paths', async t => {
   const { url } = await startGateway(t, settings(t))
   const call = client(url)
-  for (const id of ['/models/x.gguf', '../x', './x', 'a//b', 'C:\\models\\x.gguf', 'a%2Fb', 'x%41y', '%00', 'a/..']) await manage(t, call, id)
+  for (const id of ['/models/x.gguf', '../x', './x', 'a//b', 'C:\\models\\x.gguf', 'a%2Fb', 'x%41y', '%00', 'a/..', '..a', './', 'x/', '/']) await manage(t, call, id)
+})
+
+t.test('an id that no client can request is refused, whole imports too', async t => {
+  const { url } = await startGateway(t, settings(t))
+  const call = client(url)
+  const { json: file } = await call('GET', '/admin/catalog/export')
+  for (const id of ['.', '..']) {
+    t.match(await call('POST', '/admin/models', { id, name: 'N', type: 'chat' }), { status: 400, json: { error: { param: '/id', message: '/id cannot be `.` or `..`, which clients remove from a path.' } } })
+    t.match(await call('POST', '/admin/catalog/import', { ...file, chat: [{ id, name: 'N', description: '' }] }), { status: 400, json: { error: { param: '/chat/0/id' } } })
+  }
+  for (const id of ['', 'a\u0000', 'a\nb', '\ud800', 'x'.repeat(101)]) t.match(await call('POST', '/admin/models', { id, name: 'N', type: 'chat' }), { status: 400, json: { error: { param: /id$/ } } }, JSON.stringify(id))
+  t.same((await call('GET', '/admin/catalog/export')).json, file)
 })
 
 t.test('the old paths of the actions lead to the new ones, unless a model has that id', async t => {

@@ -1,6 +1,7 @@
 // The process: what stops its start, and how it ends.
 import t from 'tap'
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import { connect, createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { startFakeInference } from './fake-inference.ts'
@@ -62,11 +63,13 @@ t.test('SIGTERM with a live stream: it is delivered whole, new requests are turn
 })
 
 t.test('SIGTERM: a request that comes on an open connection just after the port has closed gets its answer', async t => {
-  const { child, ended, port } = await spawnGateway(t, { SHUTDOWN_GRACE: '20' })
+  const sent = join(t.testdir(), 'sent')
+  const { child, ended, port } = await spawnGateway(t, { SHUTDOWN_GRACE: '20', NODE_OPTIONS: `--import=${heldWhenClosed(sent)}` })
   const fresh = await rawClient(port)
   child.kill('SIGTERM')
   while (await canConnect(port)) await new Promise(resolve => setTimeout(resolve, 5))
   fresh.socket.write(post('/v1/chat/completions', '{}'))
+  writeFileSync(sent, '')
   t.equal(await fresh.closed, false, 'no reset')
   t.match(fresh.text(), /HTTP\/1\.1 503 [^]*connection: close[^]*"code":"draining"/i)
   t.equal(await ended, 0)
@@ -132,6 +135,20 @@ t.test('the log: one line for each request, also for one that is turned away; no
   await client.closed
   await eventually(() => /"outcome":"broken"[^\n]*"bytesOut":[1-9]\d*/.test(streaming.output()), 5000, streaming.output)
 })
+
+/** A module that stops a process when its HTTP server has closed its port, until the file is there: so the test need not be in time. */
+function heldWhenClosed (file: string): string {
+  return 'data:text/javascript,' + encodeURIComponent(`
+    import { existsSync } from 'node:fs'
+    import { Server } from 'node:http'
+    const { close } = Server.prototype
+    Server.prototype.close = function (...args) {
+      close.apply(this, args)
+      const cell = new Int32Array(new SharedArrayBuffer(4))
+      while (!existsSync(${JSON.stringify(file)})) Atomics.wait(cell, 0, 0, 5)
+      return this
+    }`)
+}
 
 async function canConnect (port: number): Promise<boolean> {
   const socket = connect(port, '127.0.0.1')

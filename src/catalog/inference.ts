@@ -1,7 +1,8 @@
 import { pipeline, type Duplex } from 'node:stream'
-import { EnvHttpProxyAgent, request, type Dispatcher } from 'undici'
+import { request, type Dispatcher } from 'undici'
 import { bodyDecoder } from '../body/decode.ts'
 import type { Config } from '../config.ts'
+import { forwardProxyAgent, proxyRefusal, ProxyRefusedError } from '../proxy/forward-proxy.ts'
 import { readList } from './list-reader.ts'
 import { NoList, type ReportedList } from './reported.ts'
 
@@ -109,18 +110,7 @@ export class InferenceModels {
 
 /** Separate connections, so that a busy proxy does not delay the list. */
 function ownDispatcher (config: InferenceConfig, ca: string[] | undefined): Dispatcher {
-  const tls = ca === undefined ? {} : { ca }
-  const timeout = config.UPSTREAM_CONNECT_TIMEOUT * 1000
-  return new EnvHttpProxyAgent({
-    connections: 1,
-    connect: { timeout, ...tls },
-    // A ProxyAgent reads these options instead of `connect`: for the service behind a tunnel, and for the proxy.
-    connectTimeout: timeout,
-    requestTls: { timeout, ...tls },
-    proxyTls: { timeout, ...tls },
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    keepAliveMaxTimeout: KEEP_ALIVE_MS
-  } as EnvHttpProxyAgent.Options)
+  return forwardProxyAgent({ connections: 1, ca, connectTimeout: config.UPSTREAM_CONNECT_TIMEOUT * 1000, keepAliveTimeout: KEEP_ALIVE_MS, keepAliveMaxTimeout: KEEP_ALIVE_MS })
 }
 
 /** The reason why an answer with this head has no list; undefined if it may have one. */
@@ -162,8 +152,9 @@ function tooLarge (): NoList {
 
 const UNREACHABLE = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT'])
 
-/** Whether the connection failed or its certificate was not accepted. */
+/** Whether the connection failed, a forward proxy refused it, or its certificate was not accepted. */
 function isUnreachable (error: unknown): boolean {
+  if (proxyRefusal(error as Error) instanceof ProxyRefusedError) return true
   const { code } = error as { code?: string }
   return code !== undefined && (UNREACHABLE.has(code) || /CERT|TLS|SSL|SELF_SIGNED|VERIFY/.test(code))
 }
@@ -182,6 +173,8 @@ const ZLIB_CODE = /^(Z_|ERR__ERROR_|ZSTD_)/
 
 /** Errors get the gateway's own text, because messages of Node and undici contain addresses. */
 function plainReason (error: unknown): string {
+  const refusal = proxyRefusal(error as Error)
+  if (refusal instanceof ProxyRefusedError) return `cannot be reached: ${refusal.message}`
   const { name, code } = error as { name: string, code?: string }
   if (ZLIB_CODE.test(code ?? '')) return 'answers with a compressed body that cannot be decoded'
   return REASONS[code ?? name] ?? REASONS[name] ?? `cannot be used (${code ?? name})`

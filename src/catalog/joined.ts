@@ -50,9 +50,14 @@ function layersOf (reported: ReportedModel | undefined, curated: CuratedModel | 
   if (curated !== undefined) layers.push(['curated', curatedFields(curated)])
   if (reported !== undefined) layers.push(['service', reported])
   // A record without fields set by an admin comes from a static list.
-  if (curated !== undefined) layers.push(['static', curated])
+  if (curated !== undefined) layers.push(['static', fixed === undefined ? curated : withoutPlaceholders(curated)])
   if (fixed !== undefined) layers.push(['static', fixed])
   return layers
+}
+
+/** A row must have a name and a description. Where nobody gave one, it holds the default, which must not hide what the static list says. */
+function withoutPlaceholders ({ name, description, ...model }: CuratedModel): Layer {
+  return { ...model, ...(name !== model.id && { name }), ...(description !== '' && { description }) }
 }
 
 /** The defaults of fields that no source states. */

@@ -28,6 +28,9 @@ const name = line(MAX_LENGTH.name, 'What people read.')
 const description = Type.String({ maxLength: MAX_LENGTH.description, pattern: '^[^\\u0000]*$', description: 'One sentence about the use of the model.' })
 const provider = line(MAX_LENGTH.provider, 'Who made the model.')
 const contextLength = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'Most tokens in one request, input and output together.' })
+/** The ids that no client can request: every URL parser takes them, also percent-encoded, for a step in the path. */
+export const NOT_ADDRESSABLE: ReadonlySet<string> = new Set(['.', '..'])
+
 /** A time as JavaScript's `toISOString` writes it. */
 export const TIME_PATTERN = '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}\\.\\d{3}Z$'
 const createdAt = Type.String({ pattern: TIME_PATTERN, description: 'When the record was created (UTC).', examples: [DEFAULT_CREATED_AT] })

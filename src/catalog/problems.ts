@@ -1,7 +1,7 @@
 import type { TSchema } from '@sinclair/typebox'
 import { TypeCompiler, type TypeCheck } from '@sinclair/typebox/compiler'
 import { ValueErrorType, type ValueError } from '@sinclair/typebox/value'
-import { TIME_PATTERN, type CuratedModel } from './models.ts'
+import { NOT_ADDRESSABLE, TIME_PATTERN, type CuratedModel } from './models.ts'
 
 /** A position in a document (an RFC 6901 pointer) and the problem there. */
 export interface Problem {
@@ -45,6 +45,7 @@ function * findings (schema: TSchema, value: unknown): Generator<Problem> {
 }
 
 const RULES: { [field: string]: { holds: (text: string) => boolean, reason: string } } = {
+  id: { holds: id => !NOT_ADDRESSABLE.has(id), reason: 'cannot be `.` or `..`, which clients remove from a path' },
   createdAt: { holds: isDate, reason: 'is no date of the calendar' }
 }
 

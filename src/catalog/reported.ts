@@ -1,5 +1,5 @@
 import { readStatements } from './capabilities.ts'
-import { MAX_LENGTH, type Model } from './models.ts'
+import { MAX_LENGTH, NOT_ADDRESSABLE, type Model } from './models.ts'
 import { kindByName, statedKind, valueAt, type Kind } from './types.ts'
 
 /** What an inference service states about one model. `type` is `other` for a kind that the catalog does not hold. */
@@ -25,6 +25,7 @@ export const SKIPPED = {
   noObject: 'not an object',
   noId: `no id, or one that is not a text of 1 to ${MAX_LENGTH.id} characters`,
   badId: 'an id with control characters or half a surrogate pair',
+  notAddressable: 'an id `.` or `..`, which no client can request',
   repeated: 'an id that the list has already',
   other: 'a kind of model that the catalog has no place for'
 } as const
@@ -116,6 +117,7 @@ function readItem (item: unknown): ReportedModel | string {
   if (typeof item !== 'object' || item === null || Array.isArray(item)) return SKIPPED.noObject
   const { id } = item as Item
   if (typeof id !== 'string' || id === '' || id.length > MAX_LENGTH.id) return SKIPPED.noId
+  if (NOT_ADDRESSABLE.has(id)) return SKIPPED.notAddressable
   if (CONTROL.test(id) || !id.isWellFormed()) return SKIPPED.badId
   const { capabilities, ...statements } = readStatements(item as Item)
   const type = statedKind(item as Item, statements)

@@ -1,11 +1,15 @@
 import { createSecureContext, type SecureContext } from 'node:tls'
-import { buildConnector, Client, EnvHttpProxyAgent, type Dispatcher } from 'undici'
+import { buildConnector, Client, type Dispatcher } from 'undici'
+import { forwardProxyAgent, proxyRefusal } from './forward-proxy.ts'
+import type { RawHeaders } from './headers.ts'
 
 /** Where upstream connections go, and how long they are kept. */
 export interface ConnectionSettings {
   readonly origin: string
   /** PEM certificates of the authorities to trust; absent: the built-in ones. */
   readonly ca?: string[]
+  /** Milliseconds to connect through a forward proxy. {@link Transfer} holds the limit of all other connects. */
+  readonly connectTimeout: number
   /**
    * Milliseconds after which a connection carries no further request. So a
    * service that moves to another address is followed under steady traffic.
@@ -58,7 +62,7 @@ export interface Connection {
  */
 export class Connections {
   readonly #settings: ConnectionSettings
-  readonly #proxyAgent: EnvHttpProxyAgent | undefined
+  readonly #proxyAgent: Dispatcher | undefined
   readonly #secureContext: SecureContext | undefined
   readonly #all = new Set<DirectConnection>()
   readonly #idle: DirectConnection[] = []
@@ -67,11 +71,9 @@ export class Connections {
 
   constructor (settings: ConnectionSettings) {
     this.#settings = settings
-    const { ca, maxAge, throughProxy } = settings
-    if (throughProxy) {
-      const tls = ca === undefined ? {} : { ca }
-      this.#proxyAgent = new EnvHttpProxyAgent({ ...CLIENT_OPTIONS, connections: null, clientTtl: maxAge, connect: tls, requestTls: tls })
-    } else if (ca !== undefined) {
+    const { ca, connectTimeout, maxAge, throughProxy } = settings
+    if (throughProxy) this.#proxyAgent = forwardProxyAgent({ ...CLIENT_OPTIONS, connections: null, clientTtl: maxAge, ca, connectTimeout })
+    else if (ca !== undefined) {
       // Made once: to read all authorities takes tens of milliseconds.
       this.#secureContext = createSecureContext({ ca })
     }
@@ -199,11 +201,11 @@ class ProxiedConnection implements Connection {
   readonly failed = false
   readonly watched = false
   readonly used = false
-  readonly #agent: EnvHttpProxyAgent
+  readonly #agent: Dispatcher
   #controller: Dispatcher.DispatchController | undefined
   #destroyed = false
 
-  constructor (agent: EnvHttpProxyAgent) {
+  constructor (agent: Dispatcher) {
     this.#agent = agent
   }
 
@@ -213,13 +215,13 @@ class ProxiedConnection implements Connection {
       if (this.#destroyed) controller.abort(new Error('the client left'))
       else handler.onRequestStart?.(controller, context)
     }
-    this.#agent.dispatch(options, {
+    this.#agent.dispatch({ ...options, headers: headerRecord(options.headers as RawHeaders) }, {
       onRequestStart,
       onBodySent: chunk => handler.onBodySent?.(chunk),
       onResponseStart: (...parts) => handler.onResponseStart?.(...parts),
       onResponseData: (...parts) => handler.onResponseData?.(...parts),
       onResponseEnd: (...parts) => handler.onResponseEnd?.(...parts),
-      onResponseError: (...parts) => handler.onResponseError?.(...parts)
+      onResponseError: (controller, error) => handler.onResponseError?.(controller, proxyRefusal(error))
     })
   }
 
@@ -227,4 +229,16 @@ class ProxiedConnection implements Connection {
     this.#destroyed = true
     this.#controller?.abort(new Error('the client left'))
   }
+}
+
+/** Raw headers as an object: of a name that an array holds twice, undici's agent would keep the last value only. */
+function headerRecord (headers: RawHeaders): Record<string, string | string[]> {
+  // Without a prototype, because a client may call a header `constructor`.
+  const record: Record<string, string | string[]> = Object.create(null)
+  for (let i = 0; i < headers.length; i += 2) {
+    const [name, value] = [headers[i]!, headers[i + 1]!]
+    const known = record[name]
+    record[name] = known === undefined ? value : [known, value].flat()
+  }
+  return record
 }

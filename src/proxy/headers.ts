@@ -153,6 +153,16 @@ export function headerValue (headers: RawHeaders, name: string): string | undefi
   return undefined
 }
 
+/** The values of all headers of that name (in lower case), as one list (RFC 9110 section 5.3). */
+export function headerList (headers: RawHeaders, name: string): string | undefined {
+  let list: string | undefined
+  for (let i = 0; i < headers.length; i += 2) {
+    if (headers[i]!.length !== name.length || headers[i]!.toLowerCase() !== name) continue
+    list = list === undefined ? headers[i + 1]! : `${list}, ${headers[i + 1]}`
+  }
+  return list
+}
+
 /** Whether the answer is `text/event-stream` without a compression: an event can be added to it. */
 export function isEventStream (headers: RawHeaders): boolean {
   const type = headerValue(headers, 'content-type')

@@ -5,7 +5,7 @@ import { GatewayError } from '../errors.ts'
 import type { Connection } from './connections.ts'
 import { EventBoundary } from './event-stream.ts'
 import type { ExchangeRecord } from './exchange-record.ts'
-import { clientTrailers, headerValue, isEventStream, type RawHeaders } from './headers.ts'
+import { clientTrailers, headerList, headerValue, isEventStream, type RawHeaders } from './headers.ts'
 import { Relay } from './relay.ts'
 import { TimeLimit } from './time-limit.ts'
 import { upstreamError } from './upstream-errors.ts'
@@ -114,7 +114,7 @@ export class Transfer implements Dispatcher.DispatchHandler {
     if (status > 599) return this.#fail(new GatewayError('upstream_invalid_response', { cause: new Error(`status ${status}`) }))
     const headers = (controller.rawHeaders as Buffer[]).map(text => text.toString('latin1'))
     // RFC 9112 section 6.1: the gateway cannot undo another coding, and undici passes it on.
-    if ((headerValue(headers, 'transfer-encoding') ?? 'chunked').toLowerCase() !== 'chunked') {
+    if ((headerList(headers, 'transfer-encoding') ?? 'chunked').toLowerCase() !== 'chunked') {
       return this.#fail(new GatewayError('upstream_invalid_response', { cause: new Error('unknown transfer coding') }))
     }
     this.#record.status = status

@@ -9,7 +9,8 @@ const CODES: Record<string, ErrorCode> = {
   EHOSTUNREACH: 'upstream_unreachable',
   ENETUNREACH: 'upstream_unreachable',
   ETIMEDOUT: 'upstream_unreachable',
-  EMFILE: 'upstream_unreachable'
+  EMFILE: 'upstream_unreachable',
+  FORWARD_PROXY_REFUSED: 'upstream_unreachable'
 }
 
 /** The client's view of a failed upstream request; the original is its `cause`, for the log. */

@@ -76,6 +76,6 @@ t.test('names and descriptions are one line of readable characters, cut where th
 })
 
 t.test('ids may be paths of any system', async t => {
-  const ids = ['/root/models/x', '../models/x.gguf', './x', 'C:\\models\\x.gguf', 'org%2Fx', '..', 'a//b']
+  const ids = ['/root/models/x', '../models/x.gguf', './x', 'C:\\models\\x.gguf', 'org%2Fx', '..x', 'a//b']
   t.same(read(ids.map(id => ({ id }))).models, ids.map(id => ({ id })))
 })

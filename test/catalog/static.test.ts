@@ -84,7 +84,7 @@ t.test('UTF-16, as Windows tools write it, is read', async t => {
 
 t.test('ids may be paths of any system, and models may state what they can do', async t => {
   const capabilities = { input: ['text', 'image'], output: ['text'], tools: true, reasoning: false, structuredOutput: true }
-  const models = ['a//b', '/a', 'a/../b', '..', 'C:\\a\\b', 'x%41y', '50%'].map(id => ({ ...good, id, capabilities }))
+  const models = ['a//b', '/a', 'a/../b', '..x', 'C:\\a\\b', 'x%41y', '50%'].map(id => ({ ...good, id, capabilities }))
   t.same(staticModels(tempFile(t, JSON.stringify({ chat: models }))).map(({ id, capabilities }) => ({ id, capabilities })), models.map(({ id }) => ({ id, capabilities })))
   t.throws(() => staticModels(tempFile(t, JSON.stringify({ chat: [{ ...good, capabilities: { input: [], vision: true } }] }))), /\/chat\/0\/capabilities/)
 })

@@ -2,6 +2,8 @@
 // past the queue they are refused at once, with what an SDK needs to try again.
 import t from 'tap'
 import type { Socket } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
+import { Admission } from '../../src/proxy/admission.ts'
 import { backAtRest, clock, eventually, isError, lastPost, rawClient, send, startRig, type Answer, type Test } from './helper.ts'
 
 const OK = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'
@@ -96,4 +98,21 @@ t.test('a failing upstream frees the slots of all that it fails', async t => {
   t.ok(answers.every(answer => answer.status === 502))
   t.equal(rig.upstream.hits(), 50)
   await backAtRest(rig)
+})
+
+t.test('a slot that is given back in the moment in which a queued request leaves goes to the next', async t => {
+  const admission = new Admission({ maxConcurrent: 1, maxQueued: 2, queueTimeout: 60_000 })
+  const { signal } = new AbortController()
+  await admission.acquire(signal)
+  const leaving = new AbortController()
+  const left = admission.acquire(leaving.signal).then(() => false, () => true)
+  let taken = false
+  admission.acquire(signal).then(() => { taken = true })
+  leaving.abort(new Error('left'))
+  admission.release()
+  await setImmediate()
+  t.equal(taken, true)
+  t.equal(await left, true)
+  admission.release()
+  t.same([admission.inFlight, admission.queued], [0, 0])
 })

@@ -39,6 +39,7 @@ const refused: Record<string, string> = {
   'a head without end': `${OK}${'x-filler: 0123456789012345678901234567890123456789\r\n'.repeat(3000)}`,
   'a control byte in the status message': 'HTTP/1.1 200 O\x01K\r\ncontent-length: 5\r\n\r\nhello',
   'DEL in the status message': 'HTTP/1.1 200 O\x7fK\r\ncontent-length: 5\r\n\r\nhello',
+  'chunked, but not last, in two headers': `${OK}transfer-encoding: chunked\r\ntransfer-encoding: gzip\r\n\r\n5\r\nhello\r\n0\r\n\r\n`,
   'chunked, but not last': `${OK}transfer-encoding: chunked, gzip\r\n\r\n5\r\nhello\r\n0\r\n\r\n`
 }
 // undici tells this one as a connection that broke.

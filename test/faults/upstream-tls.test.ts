@@ -2,10 +2,11 @@
 // certificate the client gets a 502, and the key and the prompt stay here.
 import t from 'tap'
 import { once } from 'node:events'
-import { createServer, type TLSSocket } from 'node:tls'
+import { syncBuiltinESMExports } from 'node:module'
+import tls, { createServer, type TLSSocket } from 'node:tls'
 import type { AddressInfo } from 'node:net'
 import { makeCertificates, type Identity } from './certificates.ts'
-import { atRest, isError, lastPost, send, startGateway, type Test } from './helper.ts'
+import { atRest, isError, lastPost, post, rawClient, send, startGateway, type Test } from './helper.ts'
 
 const certificates = makeCertificates(t.testdir())
 
@@ -68,3 +69,24 @@ for (const host of ['127.0.0.1', 'localhost']) {
     await atRest(gateway)
   })
 }
+
+t.test('the authorities are read once, not for each connection, which would stop all streams for tens of milliseconds', async t => {
+  const upstream = await startSecureUpstream(t, certificates.good)
+  const gateway = await startGateway(t, { ...TRUST, INFERENCE_SERVICE_URL: `https://127.0.0.1:${upstream.port}` })
+  let contexts = 0
+  const { createSecureContext } = tls
+  const replace = (other: typeof createSecureContext) => {
+    tls.createSecureContext = other
+    syncBuiltinESMExports()
+  }
+  t.teardown(() => replace(createSecureContext))
+  replace(options => {
+    contexts++
+    return createSecureContext(options)
+  })
+  const clients = await Promise.all(Array.from({ length: 3 }, () => rawClient(gateway.port, post('/v1/chat/completions', '{}'))))
+  await Promise.all(clients.map(client => client.until(/ok$/)))
+  t.equal(upstream.connections(), 3)
+  t.equal(contexts, 0)
+  for (const { socket } of clients) socket.destroy()
+})

@@ -50,6 +50,16 @@ t.test('admin, service, static list, rules: in that order, field by field', asyn
   t.match(bare, { listed: true, record: { id: 'bare', name: 'bare', description: '', type: 'chat', contextLength: 1048576, isActive: true }, sources: { name: 'default', description: 'default', type: 'default', contextLength: 'default', isActive: 'default' } })
 })
 
+t.test('what a later static list says shows through a row that an admin made for another field', async t => {
+  const database = sqlite(t)
+  const before = await gateway(t, [{ id: 'm' }], database)
+  await before.app.modelStore?.change('ann', () => [draft('m', { name: 'm', description: '', provider: 'Set', set: ['provider'] as CuratedField[] })])
+  const file = tempFile(t, JSON.stringify({ chat: [{ id: 'm', name: 'Named later', description: 'Described later', provider: 'Later' }] }))
+  const { url, app } = await gateway(t, [{ id: 'm' }], { CATALOG_FILE: file, ...database })
+  t.match(await json(`${url}/v1/models/m`), { name: 'Named later', description: 'Described later', provider: 'Set' })
+  t.match(app.catalog.adminView()[0], { sources: { name: 'static', description: 'static', provider: 'curated' } })
+})
+
 t.test('all that an admin made wins over the service; a hidden model stays hidden, and is seen by admins', async t => {
   const { url, app } = await gateway(t, [{ id: 'a', name: 'Its name', type: 'chat', capabilities: ['tools'] }, { id: 'b' }, { id: 'c', type: 'embedding' }], sqlite(t))
   await app.modelStore?.change('ann', () => [draft('c', {}), draft('b', { isActive: false, set: ['isActive'] }), draft('gone', {}), draft('a', { type: 'image', capabilities: { input: ['text'] } })])
