@@ -1,26 +1,31 @@
-// Where no OTLP endpoint is set, nothing of OpenTelemetry's SDK is loaded: only the API
-// package, which the Prometheus client requires and which does nothing by itself.
+// Where no OTLP endpoint is set, nothing of OpenTelemetry is loaded but its API package:
+// the Prometheus client requires that one for itself, and has no entry point without it.
 import { registerHooks } from 'node:module'
 import t from 'tap'
 
-t.test('only the API package', async t => {
-  const loaded = new Set<string>()
+t.test('a gateway without traces', async t => {
+  /** Package of OpenTelemetry → the packages that asked for it; our own files have no name. */
+  const loaded = new Map<string, Set<string | undefined>>()
   registerHooks({
-    load (url, context, nextLoad) {
-      const name = /node_modules\/(@opentelemetry\/[^/]+)\//.exec(url)?.[1]
-      if (name !== undefined) loaded.add(name)
-      return nextLoad(url, context)
+    resolve (specifier, context, nextResolve) {
+      const resolved = nextResolve(specifier, context)
+      const name = packageOf(resolved.url)
+      const asking = packageOf(context.parentURL)
+      if (name?.startsWith('@opentelemetry/') && name !== asking) loaded.set(name, (loaded.get(name) ?? new Set()).add(asking))
+      return resolved
     }
   })
   for (const name of Object.keys(process.env)) if (name.startsWith('OTEL_')) delete process.env[name]
-  await import('../../src/app.ts')
-  const { GatewayMetrics } = await import('../../src/telemetry/metrics.ts')
-  t.ok(GatewayMetrics)
-  const { startTraces } = await import('../../src/telemetry/traces.ts')
-  const options = { upstream: 'http://x', version: '1', warn: () => {} }
-  t.equal(await startTraces({ environment: {}, ...options }), undefined)
-  t.same([...loaded], ['@opentelemetry/api'])
-  const traces = await startTraces({ environment: { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1' }, ...options })
+  const { startGateway } = await import('../helper.ts')
+  const { url } = await startGateway(t, {})
+  for (const path of ['/v1/models', '/metrics']) t.equal((await fetch(url + path)).status, 200)
+  t.same([...loaded], [['@opentelemetry/api', new Set(['@prometheus-io/client'])]])
+
+  process.env.OTEL_EXPORTER_OTLP_ENDPOINT = 'http://127.0.0.1:1'
+  await startGateway(t, {})
   t.ok(loaded.has('@opentelemetry/sdk-trace'), 'the test sees what is loaded')
-  await traces?.close()
 })
+
+function packageOf (url: string | undefined): string | undefined {
+  return /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url ?? '')?.[1]
+}
