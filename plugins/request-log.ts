@@ -32,19 +32,27 @@ class RequestLog extends LogController {
 
   override requestCompleted (error: Error | null | undefined, request: FastifyRequest, reply: FastifyReply): void {
     if (reply.proxied) return
-    if (error instanceof Error) request.log.error({ ...answered(request, reply), err: error }, 'answer broke off')
+    if (error instanceof Error) request.log.error({ ...answered(request, reply), outcome: 'broken', err: error }, 'answer broke off')
     else logAnswered(request, reply)
   }
 }
 
 /** Logs a request that the gateway answered itself. */
 export function logAnswered (request: FastifyRequest, reply: FastifyReply): void {
-  const level = PROBES.has(request.routeOptions.url ?? '') ? 'debug' : 'info'
-  request.log[level](answered(request, reply), 'answered')
+  request.log[levelOf(request)](answered(request, reply), 'answered')
+}
+
+/** Logs a request whose client left before the gateway had answered it itself. */
+export function logLeft (request: FastifyRequest, reply: FastifyReply): void {
+  request.log[levelOf(request)]({ ...answered(request, reply), outcome: 'client-left', status: reply.raw.headersSent ? reply.statusCode : undefined }, 'client left')
+}
+
+function levelOf ({ routeOptions: { url = '' } }: FastifyRequest): 'debug' | 'info' {
+  return PROBES.has(url) ? 'debug' : 'info'
 }
 
 function answered (request: FastifyRequest, reply: FastifyReply) {
-  return { ...whoAndWhat(request), model: editedModel(request), status: reply.statusCode, error: request.errorCode, durationMs: logged(reply.elapsedTime) }
+  return { ...whoAndWhat(request), model: editedModel(request), outcome: request.errorCode === undefined ? 'complete' : 'refused', status: reply.statusCode, error: request.errorCode, durationMs: logged(reply.elapsedTime) }
 }
 
 /** Logs a proxied request, also one without an answer. */
