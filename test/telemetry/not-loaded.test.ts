@@ -1,5 +1,6 @@
 // Where no OTLP endpoint is set, nothing of OpenTelemetry is loaded but its API package:
 // the Prometheus client requires that one for itself, and has no entry point without it.
+// The client's trace passes to the service unchanged, and its body too: nobody asks for usage in its name.
 import { registerHooks } from 'node:module'
 import t from 'tap'
 
@@ -17,8 +18,16 @@ t.test('a gateway without traces', async t => {
   })
   for (const name of Object.keys(process.env)) if (name.startsWith('OTEL_')) delete process.env[name]
   const { startGateway } = await import('../helper.ts')
-  const { url } = await startGateway(t, {})
+  const { startFakeInference } = await import('../fake-inference.ts')
+  const service = await startFakeInference()
+  t.teardown(() => service.close())
+  const { url } = await startGateway(t, { INFERENCE_SERVICE_URL: service.url })
   for (const path of ['/v1/models', '/metrics']) t.equal((await fetch(url + path)).status, 200)
+  const trace = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00', tracestate: 'vendor=x,other=y' }
+  const body = '{"model":"gemini-1.5-flash","stream":true,"messages":[]}'
+  await (await fetch(`${url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json', ...trace }, body })).text()
+  t.match(service.requests[0]!.headers, trace)
+  t.equal(service.requests[0]!.body.toString(), body)
   t.same([...loaded], [['@opentelemetry/api', new Set(['@prometheus-io/client'])]])
 
   process.env.OTEL_EXPORTER_OTLP_ENDPOINT = 'http://127.0.0.1:1'
