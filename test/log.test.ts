@@ -65,16 +65,18 @@ t.test('every line names the client in the same field, by its address alone', as
     'GET /v1/models HTTP/1.1\r\nhost: localhost\r\nx-forwarded-for: 1.2.3.4:5678\r\nconnection: close\r\n\r\n',
     'GET /v1/models HTTP/1.1\r\nhost: localhost\r\nx-forwarded-for: [2001:db8::1]:5678\r\nconnection: close\r\n\r\n',
     'POST /v1/models HTTP/1.1\r\nhost: localhost\r\nexpect: magic\r\nconnection: close\r\ncontent-length: 0\r\n\r\n',
-    'no HTTP\r\n\r\n'
+    'no HTTP\r\n\r\n',
+    `GET /v1/models HTTP/1.1\r\nhost: localhost\r\nx-big: ${'x'.repeat(40_000)}\r\n\r\n`
   ]
   for (const request of requests) await (await rawClient(gateway.port, request)).closed
   const answers = () => lines(gateway).filter(({ status }) => status !== undefined)
   await eventually(() => answers().length === requests.length, 5000, gateway.output)
-  t.same(answers().map(({ msg, client }) => [msg, client]), [
-    ['answered', '1.2.3.4'],
-    ['answered', '2001:db8::1'],
-    ['refused', '127.0.0.1'],
-    ['malformed request', '127.0.0.1']
+  t.same(answers().map(({ msg, client, error }) => [msg, client, error]), [
+    ['answered', '1.2.3.4', undefined],
+    ['answered', '2001:db8::1', undefined],
+    ['refused', '127.0.0.1', 'expectation_failed'],
+    ['malformed request', '127.0.0.1', 'bad_request'],
+    ['malformed request', '127.0.0.1', 'headers_too_large']
   ])
   t.notMatch(gateway.out(), /remoteAddress/)
 })
