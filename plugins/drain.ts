@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { GatewayError } from '../src/errors.ts'
+import { PROBES } from './health.ts'
+import { logLeft } from './request-log.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -19,18 +21,21 @@ export interface Drain {
 }
 
 const RETRY_ELSEWHERE = { 'retry-after': '1', 'x-should-retry': 'true' }
-const HEALTH_ROUTES = new Set(['/healthz', '/readyz', '/metrics'])
 
-/** Counts the requests under way, and refuses new ones while the gateway ends. Health routes still answer. */
+/** Counts the requests under way, logs those whose client leaves before the gateway's own answer, and refuses new ones while the gateway ends. Probes still get an answer. */
 export default fp(function drainPlugin (fastify: FastifyInstance, _options, done) {
   const drain: Drain = { draining: false, active: 0, refused: 0 }
   fastify.decorate('drain', drain)
   fastify.addHook('onRequest', (request, reply, next) => {
     drain.active++
-    reply.raw.once('close', () => { drain.active-- })
+    reply.raw.once('close', () => {
+      drain.active--
+      // Fastify's log is told of answers that end, and no one else sees these.
+      if (!reply.proxied && !reply.raw.writableFinished && reply.raw.errored === null) logLeft(request, reply)
+    })
     if (!drain.draining) return next()
     reply.header('connection', 'close')
-    if (HEALTH_ROUTES.has(request.routeOptions.url ?? '')) return next()
+    if (PROBES.has(request.routeOptions.url ?? '')) return next()
     drain.refused++
     next(new GatewayError('draining', { headers: RETRY_ELSEWHERE }))
   })

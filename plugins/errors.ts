@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { anthropicErrorBody, GatewayError, type ErrorCode } from '../src/errors.ts'
+import { currentAnswer } from '../src/http/connection-turns.ts'
 import { lingeringAnswer } from '../src/http/lingering-answer.ts'
 import { answerOnSocket, parserError } from '../src/http/raw-answer.ts'
 import { ambiguity, isPlainTarget } from '../src/http/well-formed.ts'
@@ -74,6 +75,13 @@ function sendError (error: FastifyError | GatewayError, request: FastifyRequest,
     .send(lingeringAnswer(text, request.raw))
 }
 
+/** Refuses what reaches no route: counts it, writes its line and answers. */
+function refuseOnSocket (app: FastifyInstance, error: GatewayError, socket: Socket, message: string): void {
+  app.log.info({ client: socket.remoteAddress, outcome: 'refused', status: error.statusCode, error: error.code }, message)
+  app.metrics.onRefused(error.code)
+  answerOnSocket(error, socket)
+}
+
 /** Errors that come before routing, as options of the Fastify instance. */
 export function errorOptions () {
   return {
@@ -90,9 +98,9 @@ export function errorOptions () {
         socket.destroy()
         return
       }
-      this.log.info({ client: socket.remoteAddress, status: known.statusCode, error: known.code }, 'malformed request')
-      this.metrics.onRefused(known.code)
-      answerOnSocket(known, socket)
+      // The client left in the middle of a request that has begun, and has its own line.
+      if (error.code === 'HPE_INVALID_EOF_STATE' && currentAnswer(socket) !== undefined) answerOnSocket(known, socket)
+      else refuseOnSocket(this, known, socket, 'malformed request')
     } as never,
     // The built-in answer is not in the error shape. plugins/drain.ts has its own.
     return503OnClosing: false
@@ -118,7 +126,7 @@ export default fp(function errors (fastify: FastifyInstance, _options, done) {
   fastify.setNotFoundHandler(request => { throw unknownRoute(request) })
   // Before a body is read: where there is no route, a broken or late body does not matter.
   fastify.addHook('preParsing', (request, _reply, _payload, next) => { next(request.is404 && hasBody(request.raw) ? unknownRoute(request) : null) })
-  fastify.server.on('connect', (_request, socket) => answerOnSocket(new GatewayError('method_not_allowed', { headers: { allow: 'GET, POST' } }), socket))
+  fastify.server.on('connect', (_request, socket: Socket) => refuseOnSocket(fastify, new GatewayError('method_not_allowed', { headers: { allow: 'GET, POST' } }), socket, 'refused'))
   // Requests after a malformed one on the same connection may be a part of it.
   const suspect = new WeakMap<Socket, GatewayError>()
   fastify.addHook('onRequest', ({ raw }, _reply, next) => {

@@ -22,7 +22,7 @@ export default fp(function expectPlugin (fastify: FastifyInstance, { bodyLimit }
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
     const error = new GatewayError('expectation_failed')
     const body = JSON.stringify(error.toBody())
-    fastify.log.info({ client: request.socket.remoteAddress, status: error.statusCode, error: error.code }, 'refused')
+    fastify.log.info({ client: request.socket.remoteAddress, outcome: 'refused', status: error.statusCode, error: error.code }, 'refused')
     fastify.metrics.onRefused(error.code)
     response.writeHead(error.statusCode, { ...commonHeaders(), connection: 'close', 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(body) })
     response.end(body)

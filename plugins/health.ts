@@ -3,6 +3,9 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { ErrorSchema, GatewayError } from '../src/errors.ts'
 
+/** Routes that probes and scrapers ask every few seconds: they answer to the end, and are neither traced nor logged at `info`. */
+export const PROBES: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/metrics'])
+
 const StatusSchema = Type.Object({ status: Type.String() }, { examples: [{ status: 'ok' }] })
 
 /**

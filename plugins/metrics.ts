@@ -42,8 +42,8 @@ export default fp(function metrics (fastify: FastifyInstance, { host, port, queu
   })
 
   fastify.addHook('onError', (_request, reply, error, next) => {
-    // A proxied request is counted at the end of its exchange.
-    if (!reply.proxied) metrics.onRefused(toGatewayError(error).code)
+    // A proxied request is counted at the end of its exchange, and where the client has left nobody is refused.
+    if (!reply.proxied && !reply.raw.destroyed) metrics.onRefused(toGatewayError(error).code)
     next()
   })
 

@@ -55,7 +55,7 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
 
   async function handle (endpoint: Endpoint, prefix: string, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const record = newRecord(request.routeOptions.url!, endpoint.path, request.method)
-    const observation = new Observation(fastify.traces?.startServerSpan(request.headers))
+    const observation = new Observation(request.span)
     reply.proxied = true
     let failure: Error | undefined
     try {
@@ -72,7 +72,7 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
     } finally {
       const ended = observation.end(record)
       fastify.metrics.onExchangeEnd(ended)
-      logExchange(request, ended, observation.span, failure)
+      logExchange(request, ended, failure)
     }
   }
 

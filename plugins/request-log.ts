@@ -2,7 +2,8 @@ import { LogController, type FastifyReply, type FastifyRequest } from 'fastify'
 import pino from 'pino'
 import { withoutPort } from '../src/http/address.ts'
 import type { ObservedExchange } from '../src/telemetry/observation.ts'
-import { traceIdOf, type RequestSpan } from '../src/telemetry/traces.ts'
+import { traceIdOf } from '../src/telemetry/traces.ts'
+import { PROBES } from './health.ts'
 
 declare module 'fastify' {
   interface FastifyReply {
@@ -25,37 +26,40 @@ export function logged (milliseconds: number | undefined): number | undefined {
   return milliseconds === undefined ? undefined : Math.round(milliseconds * 1000) / 1000
 }
 
-/** Routes of frequent probes, logged at `debug`. */
-const PROBES = new Set(['/healthz', '/readyz', '/metrics'])
-
 /** One line for each answered request, in place of Fastify's two. */
 class RequestLog extends LogController {
   override incomingRequest (): void {}
 
   override requestCompleted (error: Error | null | undefined, request: FastifyRequest, reply: FastifyReply): void {
     if (reply.proxied) return
-    if (error instanceof Error) request.log.error({ ...answered(request, reply), err: error }, 'answer broke off')
+    if (error instanceof Error) request.log.error({ ...answered(request, reply), outcome: 'broken', err: error }, 'answer broke off')
     else logAnswered(request, reply)
   }
 }
 
 /** Logs a request that the gateway answered itself. */
 export function logAnswered (request: FastifyRequest, reply: FastifyReply): void {
-  const level = PROBES.has(request.routeOptions.url ?? '') ? 'debug' : 'info'
-  request.log[level](answered(request, reply), 'answered')
+  request.log[levelOf(request)](answered(request, reply), 'answered')
+}
+
+/** Logs a request whose client left before the gateway had answered it itself. */
+export function logLeft (request: FastifyRequest, reply: FastifyReply): void {
+  request.log[levelOf(request)]({ ...answered(request, reply), outcome: 'client-left', status: reply.raw.headersSent ? reply.statusCode : undefined }, 'client left')
+}
+
+function levelOf ({ routeOptions: { url = '' } }: FastifyRequest): 'debug' | 'info' {
+  return PROBES.has(url) ? 'debug' : 'info'
 }
 
 function answered (request: FastifyRequest, reply: FastifyReply) {
-  return { ...whoAndWhat(request), traceId: traceIdOf(request.headers), model: editedModel(request), status: reply.statusCode, error: request.errorCode, durationMs: logged(reply.elapsedTime) }
+  return { ...whoAndWhat(request), model: editedModel(request), outcome: request.errorCode === undefined ? 'complete' : 'refused', status: reply.statusCode, error: request.errorCode, durationMs: logged(reply.elapsedTime) }
 }
 
 /** Logs a proxied request, also one without an answer. */
-export function logExchange (request: FastifyRequest, record: ObservedExchange, span?: RequestSpan, error?: Error & { code?: string }): void {
+export function logExchange (request: FastifyRequest, record: ObservedExchange, error?: Error & { code?: string }): void {
   const fields = {
     ...whoAndWhat(request),
     path: record.route,
-    traceId: span?.traceId ?? traceIdOf(request.headers),
-    spanId: span?.spanId,
     outcome: record.outcome,
     phase: record.outcome === 'complete' ? undefined : record.phase,
     status: record.status,
@@ -82,7 +86,9 @@ function whoAndWhat (request: FastifyRequest) {
     path: request.routeOptions.url ?? request.url.split('?', 1)[0],
     // There is none where the connection is gone already.
     client: request.ip && withoutPort(request.ip),
-    key: request.keyName
+    key: request.keyName,
+    traceId: request.span?.traceId ?? traceIdOf(request.headers),
+    spanId: request.span?.spanId
   }
 }
 

@@ -103,7 +103,7 @@ try {
 } finally {
   for (const end of ends) await end()
 }
-for (const name of await readdir(FOLDER)) {
+for (const name of (await readdir(FOLDER)).filter(name => name.endsWith('.png'))) {
   const { size } = await stat(join(FOLDER, name))
   console.log(`${String(Math.ceil(size / 1024)).padStart(4)} KiB  ${name}`)
   if (size > LARGEST) {

@@ -50,6 +50,7 @@ export async function buildApp (config: Config): Promise<FastifyInstance> {
 
   // every request
   await app.register(reload)
+  await app.register(traces, { upstream: config.INFERENCE_SERVICE_URL })
   await app.register(requestIdHeader)
   await app.register(securityHeaders)
   await app.register(errors)
@@ -59,7 +60,6 @@ export async function buildApp (config: Config): Promise<FastifyInstance> {
   await app.register(origin, { origins })
   await app.register(drain)
   await app.register(metrics, { host: config.HOST, port: config.METRICS_PORT, queueLimit: config.MAX_QUEUED_REQUESTS, catalogMaxAge: config.MODEL_CACHE_TIMEOUT })
-  await app.register(traces, { upstream: config.INFERENCE_SERVICE_URL })
   await app.register(keys, { credentials: new Credentials(config), except: OPEN_ROUTES })
   await app.register(rateLimit, { perMinute: config.RATE_LIMIT, redisUrl: config.REDIS_URL })
 

@@ -2,7 +2,7 @@
 // read yet is not lost.
 import t from 'tap'
 import { startFakeInference } from './fake-inference.ts'
-import { eventually, rawClient } from './helper.ts'
+import { eventually, post, rawClient } from './helper.ts'
 import { spawnGateway, type GatewayProcess } from './spawn.ts'
 
 const lines = (gateway: GatewayProcess) => gateway.out().split('\n').filter(line => line.endsWith('}')).map(line => JSON.parse(line) as Record<string, unknown>)
@@ -38,9 +38,9 @@ t.test('each line tells the client, the key and what it was about; never a promp
   await at('/healthz')
   await eventually(() => lines(gateway).filter(({ msg }) => /answered|proxied/.test(String(msg))).length === 3, 5000, gateway.output)
   const [refused, chat, edit] = lines(gateway).filter(({ msg }) => /answered|proxied/.test(String(msg)))
-  t.match(refused, { status: 401, client: '127.0.0.1', path: '/v1/models' })
+  t.match(refused, { outcome: 'refused', status: 401, client: '127.0.0.1', path: '/v1/models' })
   t.match(chat, { status: 200, client: '127.0.0.1', key: 'studio', model: 'm', outcome: 'complete', path: '/v1/chat/completions' })
-  t.match(edit, { status: 200, key: 'alice', model: 'sdxl', method: 'PATCH' })
+  t.match(edit, { outcome: 'complete', status: 200, key: 'alice', model: 'sdxl', method: 'PATCH' })
   t.match(lines(gateway).find(({ msg }) => msg === 'model gateway'), { version: String, catalog: 'database', upstream: upstream.url })
   t.notMatch(gateway.output(), /secret|a-key-of|key-of-alice|wrong-key/)
 })
@@ -65,16 +65,38 @@ t.test('every line names the client in the same field, by its address alone', as
     'GET /v1/models HTTP/1.1\r\nhost: localhost\r\nx-forwarded-for: 1.2.3.4:5678\r\nconnection: close\r\n\r\n',
     'GET /v1/models HTTP/1.1\r\nhost: localhost\r\nx-forwarded-for: [2001:db8::1]:5678\r\nconnection: close\r\n\r\n',
     'POST /v1/models HTTP/1.1\r\nhost: localhost\r\nexpect: magic\r\nconnection: close\r\ncontent-length: 0\r\n\r\n',
-    'no HTTP\r\n\r\n'
+    'no HTTP\r\n\r\n',
+    `GET /v1/models HTTP/1.1\r\nhost: localhost\r\nx-big: ${'x'.repeat(40_000)}\r\n\r\n`
   ]
   for (const request of requests) await (await rawClient(gateway.port, request)).closed
   const answers = () => lines(gateway).filter(({ status }) => status !== undefined)
   await eventually(() => answers().length === requests.length, 5000, gateway.output)
-  t.same(answers().map(({ msg, client }) => [msg, client]), [
-    ['answered', '1.2.3.4'],
-    ['answered', '2001:db8::1'],
-    ['refused', '127.0.0.1'],
-    ['malformed request', '127.0.0.1']
+  t.same(answers().map(({ msg, client, error }) => [msg, client, error]), [
+    ['answered', '1.2.3.4', undefined],
+    ['answered', '2001:db8::1', undefined],
+    ['refused', '127.0.0.1', 'expectation_failed'],
+    ['malformed request', '127.0.0.1', 'bad_request'],
+    ['malformed request', '127.0.0.1', 'headers_too_large']
   ])
   t.notMatch(gateway.out(), /remoteAddress/)
+})
+
+t.test('each request has one line, also where the client leaves in the middle of it, and one that Node itself would refuse', async t => {
+  const gateway = await spawnGateway(t, { ADMIN_API_KEY: 'alice:the-key-of-alice-1' })
+  const half = (path: string) => post(path, '{"id"', { authorization: 'Bearer the-key-of-alice-1' }).toString().replace('content-length: 5', 'content-length: 100')
+  const ended = () => lines(gateway).filter(({ outcome }) => outcome !== undefined)
+  for (const [i, path] of ['/v1/chat/completions', '/admin/models', '/v1/chat/completions', '/admin/models'].entries()) {
+    const { socket } = await rawClient(gateway.port, half(path))
+    await fetch(`http://127.0.0.1:${gateway.port}/healthz`)
+    if (i < 2) socket.destroy()
+    else socket.resetAndDestroy()
+    await eventually(() => ended().some(line => line.path === path && line.outcome === 'client-left'), 5000, gateway.output)
+  }
+  await (await rawClient(gateway.port, 'CONNECT a.example:443 HTTP/1.1\r\nhost: a.example\r\n\r\n')).closed
+  await eventually(() => ended().length >= 5, 5000, gateway.output)
+  const scrape = await (await fetch(`http://127.0.0.1:${gateway.port}/metrics`)).text()
+  const refused = { outcome: 'refused', status: 405, error: 'method_not_allowed' }
+  t.match(ended().find(({ msg }) => msg === 'refused'), refused)
+  t.same(ended().map(({ outcome }) => outcome).sort(), [...Array(4).fill('client-left'), 'refused'])
+  t.same(scrape.match(/^gateway_requests_refused_total.*$/gm), ['gateway_requests_refused_total{code="method_not_allowed"} 1'])
 })

@@ -35,7 +35,7 @@ export class Observation {
     this.#reader?.read(piece)
   }
 
-  /** The request is over: ends the span, and returns the record with what the answer states. */
+  /** The request is over: ends its spans, and returns the record with what the answer states. */
   end (record: ExchangeRecord): ObservedExchange {
     const observed: ObservedExchange = {
       ...record,
@@ -45,7 +45,7 @@ export class Observation {
       usage: this.#reader?.usage,
       streamTime: this.#firstPieceAt === 0 ? undefined : performance.now() - this.#firstPieceAt
     }
-    this.span?.end(observed)
+    this.span?.endExchange(observed)
     return observed
   }
 }

@@ -5,8 +5,8 @@ import { defaultResource, detectResources, envDetector } from '@opentelemetry/re
 import { AlwaysOffSampler, AlwaysOnSampler, BatchSpanProcessor, ParentBasedSampler, TraceIdRatioBasedSampler, TracerProvider, type BatchSpanProcessorOptions, type Sampler } from '@opentelemetry/sdk-trace'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { ObservedExchange } from './observation.ts'
-import { errorType, operationName } from './operations.ts'
-import type { RequestSpan, Traces, TracesOptions, UpstreamTraceHeaders } from './traces.ts'
+import { errorType, knownMethod, operationName } from './operations.ts'
+import type { AnsweredRequest, RequestSpan, Traces, TracesOptions, UpstreamTraceHeaders } from './traces.ts'
 
 /** `OTEL_TRACES_SAMPLER`, as OpenTelemetry's specification lists it ("SDK environment variables"). */
 const SAMPLERS: Readonly<Record<string, (ratio: number) => Sampler>> = {
@@ -93,7 +93,12 @@ class OpenTelemetryRequestSpan implements RequestSpan {
     return headers as unknown as UpstreamTraceHeaders
   }
 
-  end (record: ObservedExchange): void {
+  endAnswered (request: AnsweredRequest): void {
+    this.#end(request)
+  }
+
+  endExchange (record: ObservedExchange): void {
+    const { method, route, status, outcome, phase, queueWait } = record
     const error = errorType(record)
     if (this.#upstream !== undefined) {
       this.#upstream.updateName(nameOf(record))
@@ -101,10 +106,22 @@ class OpenTelemetryRequestSpan implements RequestSpan {
       if (error !== undefined) this.#upstream.setStatus({ code: SpanStatusCode.ERROR, message: error })
       this.#upstream.end()
     }
-    this.#span.updateName(`${record.method} ${record.route}`)
-    this.#span.setAttributes(serverAttributes(record, error))
+    this.#end({ method, route, status, error }, { 'gateway.outcome': outcome, 'gateway.phase': phase, 'gateway.queue_wait': seconds(queueWait) })
+  }
+
+  #end ({ method, route = 'unknown', status, error }: AnsweredRequest, ofExchange: Attributes = {}): void {
+    // Where the client left while a hook was waiting, the span has ended before the exchange began.
+    if (!this.#span.isRecording()) return
+    this.#span.updateName(`${knownMethod(method)} ${route}`)
+    this.#span.setAttributes(withoutUndefined({
+      'http.request.method': knownMethod(method),
+      'http.route': route,
+      'http.response.status_code': status,
+      'error.type': error,
+      ...ofExchange
+    }))
     // A client's error is not an error of a server span (semantic conventions for HTTP spans).
-    if (record.outcome === 'broken' || (record.status ?? 0) >= 500) this.#span.setStatus({ code: SpanStatusCode.ERROR, message: error ?? '' })
+    if ((status ?? 0) >= 500 || ofExchange['gateway.outcome'] === 'broken') this.#span.setStatus({ code: SpanStatusCode.ERROR, message: error ?? '' })
     this.#span.end()
   }
 }
@@ -128,18 +145,6 @@ function upstreamAttributes (record: ObservedExchange, error: string | undefined
     'http.request.method': record.method,
     'http.response.status_code': record.outcome === 'refused' ? undefined : record.status,
     'error.type': error
-  })
-}
-
-function serverAttributes (record: ObservedExchange, error: string | undefined): Attributes {
-  return withoutUndefined({
-    'http.request.method': record.method,
-    'http.route': record.route,
-    'http.response.status_code': record.status,
-    'error.type': error,
-    'gateway.outcome': record.outcome,
-    'gateway.phase': record.phase,
-    'gateway.queue_wait': seconds(record.queueWait)
   })
 }
 

@@ -11,8 +11,21 @@ export interface RequestSpan {
    * @returns trace headers that make it the parent of the service's spans
    */
   startUpstream (): UpstreamTraceHeaders
-  /** The request is over, however it ended; ends both spans. */
-  end (exchange: ObservedExchange): void
+  /** The gateway has answered the request itself, or its client has left before that. */
+  endAnswered (request: AnsweredRequest): void
+  /** A proxied request is over, however it ended; ends both spans. */
+  endExchange (exchange: ObservedExchange): void
+}
+
+/** A request that is over and was not proxied. */
+export interface AnsweredRequest {
+  readonly method: string
+  /** The route's template. Undefined: there is no such route. */
+  readonly route: string | undefined
+  /** Undefined: the client left before the answer began. */
+  readonly status: number | undefined
+  /** The code of the gateway's error, or `client_left`. Undefined: none. */
+  readonly error: string | undefined
 }
 
 /** W3C Trace Context (https://www.w3.org/TR/trace-context/). */
@@ -53,7 +66,7 @@ export interface TracesOptions {
 
 /**
  * Starts tracing if OTEL_EXPORTER_OTLP_ENDPOINT (or _TRACES_ENDPOINT) is set.
- * @returns undefined if it is not: then OpenTelemetry's SDK is not loaded,
+ * @returns undefined if it is not: then nothing of OpenTelemetry is loaded here,
  * and `traceparent` and `tracestate` pass unchanged
  */
 export async function startTraces (options: TracesOptions): Promise<Traces | undefined> {

@@ -2,10 +2,10 @@
 // alert fires on what it is for and says what to do.
 import { readFileSync } from 'node:fs'
 import t from 'tap'
+import { readPanels } from './dashboard.ts'
 import { NO_PROMTOOL, promtool, samplesOf, startCounted } from './helper.ts'
 
 const ALERTS = 'deploy/prometheus/alerts.yaml'
-const dashboard = readFileSync('deploy/grafana/gateway.json', 'utf8')
 const alerts = readFileSync(ALERTS, 'utf8')
 
 /** The names of metrics in PromQL; label names begin alike, and stand in braces or in `by (…)`. */
@@ -19,8 +19,6 @@ function labelsIn (promql: string): string[] {
   const grouped = [...promql.matchAll(/\bby \(([^)]*)\)/g)].flatMap(match => match[1]!.split(/,\s*/))
   return [...matchers, ...grouped]
 }
-
-interface Panel { title: string, description: string, targets: { expr: string }[] }
 
 /** A scrape, once Node has collected garbage: before that, there is no time of it. */
 async function scrapeAfterCollection (url: string): Promise<string> {
@@ -43,7 +41,7 @@ t.test('every metric and label is in a live scrape', async t => {
   // Prometheus adds the instance.
   const labels = new Set(['instance', ...samples.flatMap(sample => [...sample.matchAll(/[{,](\w+)="/g)].map(match => match[1]!))])
 
-  const panels = (JSON.parse(dashboard) as { panels: Panel[] }).panels
+  const panels = await readPanels()
   const rules = [...alerts.matchAll(/expr: (?:>-\n((?: {10}.*\n)+)|(.*)\n)/g)].map(match => match[1] ?? match[2]!)
   t.ok(panels.length > 20 && rules.length >= 6)
   const asked = [...panels.flatMap(({ targets }) => targets.map(({ expr }) => expr)), ...rules]

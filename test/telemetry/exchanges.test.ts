@@ -71,6 +71,15 @@ t.test('requests of every end', async t => {
     t.equal(server.attributes['error.type'], 'invalid_json')
   })
 
+  await t.test('one that the gateway answers itself', async t => {
+    const traceId = '1af7651916cd43dd8448eb211c80319c'
+    t.equal((await fetch(`${url}/v1/models/none`, { headers: { traceparent: `00-${traceId}-b7ad6b7169203331-01` } })).status, 404)
+    const { server } = await spansOf(traceId, 1)
+    const answered = () => gateway.out().split('\n').find(line => line.includes(traceId))
+    await eventually(() => answered() !== undefined, 5000)
+    t.match(JSON.parse(answered()!), { path: '/v1/models/*', status: 404, error: 'model_not_found', spanId: server.spanId })
+  })
+
   await t.test('a malformed one, which reaches no route', async t => {
     const raw = await rawClient(gateway.port, 'GET / HTTP/9.9\r\n\r\n')
     await raw.closed

@@ -1,26 +1,40 @@
-// Where no OTLP endpoint is set, nothing of OpenTelemetry's SDK is loaded: only the API
-// package, which the Prometheus client requires and which does nothing by itself.
+// Where no OTLP endpoint is set, nothing of OpenTelemetry is loaded but its API package:
+// the Prometheus client requires that one for itself, and has no entry point without it.
+// The client's trace passes to the service unchanged, and its body too: nobody asks for usage in its name.
 import { registerHooks } from 'node:module'
 import t from 'tap'
 
-t.test('only the API package', async t => {
-  const loaded = new Set<string>()
+t.test('a gateway without traces', async t => {
+  /** Package of OpenTelemetry → the packages that asked for it; our own files have no name. */
+  const loaded = new Map<string, Set<string | undefined>>()
   registerHooks({
-    load (url, context, nextLoad) {
-      const name = /node_modules\/(@opentelemetry\/[^/]+)\//.exec(url)?.[1]
-      if (name !== undefined) loaded.add(name)
-      return nextLoad(url, context)
+    resolve (specifier, context, nextResolve) {
+      const resolved = nextResolve(specifier, context)
+      const name = packageOf(resolved.url)
+      const asking = packageOf(context.parentURL)
+      if (name?.startsWith('@opentelemetry/') && name !== asking) loaded.set(name, (loaded.get(name) ?? new Set()).add(asking))
+      return resolved
     }
   })
   for (const name of Object.keys(process.env)) if (name.startsWith('OTEL_')) delete process.env[name]
-  await import('../../src/app.ts')
-  const { GatewayMetrics } = await import('../../src/telemetry/metrics.ts')
-  t.ok(GatewayMetrics)
-  const { startTraces } = await import('../../src/telemetry/traces.ts')
-  const options = { upstream: 'http://x', version: '1', warn: () => {} }
-  t.equal(await startTraces({ environment: {}, ...options }), undefined)
-  t.same([...loaded], ['@opentelemetry/api'])
-  const traces = await startTraces({ environment: { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1' }, ...options })
+  const { startGateway } = await import('../helper.ts')
+  const { startFakeInference } = await import('../fake-inference.ts')
+  const service = await startFakeInference()
+  t.teardown(() => service.close())
+  const { url } = await startGateway(t, { INFERENCE_SERVICE_URL: service.url })
+  for (const path of ['/v1/models', '/metrics']) t.equal((await fetch(url + path)).status, 200)
+  const trace = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00', tracestate: 'vendor=x,other=y' }
+  const body = '{"model":"gemini-1.5-flash","stream":true,"messages":[]}'
+  await (await fetch(`${url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json', ...trace }, body })).text()
+  t.match(service.requests[0]!.headers, trace)
+  t.equal(service.requests[0]!.body.toString(), body)
+  t.same([...loaded], [['@opentelemetry/api', new Set(['@prometheus-io/client'])]])
+
+  process.env.OTEL_EXPORTER_OTLP_ENDPOINT = 'http://127.0.0.1:1'
+  await startGateway(t, {})
   t.ok(loaded.has('@opentelemetry/sdk-trace'), 'the test sees what is loaded')
-  await traces?.close()
 })
+
+function packageOf (url: string | undefined): string | undefined {
+  return /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url ?? '')?.[1]
+}

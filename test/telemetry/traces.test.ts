@@ -30,7 +30,7 @@ t.test('on: the tree, and what the spans say', async t => {
   const traces = (await start({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, OTEL_EXPORTER_OTLP_HEADERS: 'x-tenant=me', OTEL_SERVICE_NAME: 'gw', OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=test' }))!
   const span = traces.startServerSpan(PARENT)
   const headers = span.startUpstream()
-  span.end(record({ requestModel: 'asked', responseModel: 'answered' }))
+  span.endExchange(record({ requestModel: 'asked', responseModel: 'answered' }))
   await traces.close()
   t.equal(receiver.spans.length, 2)
   const server = receiver.spans.find(({ kind }) => kind === 'server')!
@@ -76,7 +76,7 @@ t.test('errors, and requests that never reach the service', async t => {
   const ids = cases.map(([record, upstream]) => {
     const span = traces.startServerSpan({})
     if (upstream) span.startUpstream()
-    span.end(record)
+    span.endExchange(record)
     return span.traceId
   })
   await traces.close()
@@ -91,6 +91,19 @@ t.test('errors, and requests that never reach the service', async t => {
     t.equal(client?.status.code, clientCode, name)
     for (const span of spans) t.equal(span.attributes['error.type'], type, name)
   }
+})
+
+t.test('a client that leaves before its request is handed to the proxy: one span, ended once', async t => {
+  const receiver = await startOtlpReceiver(t)
+  const told: string[] = []
+  const traces = (await start({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url }, message => told.push(message)))!
+  const span = traces.startServerSpan({})
+  span.endAnswered({ method: 'POST', route: '/v1/chat/completions', status: undefined, error: 'client_left' })
+  span.endExchange(record({ outcome: 'client-left', phase: 'receiving' }))
+  await traces.close()
+  t.match(receiver.spans, [{ name: 'POST /v1/chat/completions', attributes: { 'error.type': 'client_left' } }])
+  t.equal(receiver.spans.length, 1)
+  t.same(told, [])
 })
 
 t.test('sampling by OTEL_TRACES_SAMPLER', async t => {
@@ -111,7 +124,7 @@ t.test('sampling by OTEL_TRACES_SAMPLER', async t => {
     const traces = (await start({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, ...environment }))!
     const span = traces.startServerSpan({ ...parent })
     const { traceparent } = span.startUpstream()
-    span.end(record())
+    span.endExchange(record())
     await traces.close()
     const name = JSON.stringify([environment, parent])
     t.equal(receiver.spans.length, sent ? 2 : 0, name)
@@ -129,6 +142,6 @@ t.test('what is wrong is told and does no harm', async t => {
   const span = traces.startServerSpan({ traceparent: 'nonsense', tracestate: '\u0000' })
   t.match(span.traceId, /^[0-9a-f]{32}$/)
   span.startUpstream()
-  span.end(record())
+  span.endExchange(record())
   await traces.close()
 })
