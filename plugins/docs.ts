@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import helmet from '@fastify/helmet'
 import serveStatic from '@fastify/static'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
@@ -10,6 +9,7 @@ import manifest from '../package.json' with { type: 'json' }
 import { ErrorSchema } from '../src/errors.ts'
 import { completeDocument } from '../src/openapi/document.ts'
 import type { DescribedEndpoint } from '../src/openapi/inference-paths.ts'
+import pageHeaders from './page-headers.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -86,7 +86,7 @@ async function docsPlugin (app: FastifyInstance, { endpoints, publicUrl = '/' }:
 }
 
 async function docsPage (scope: FastifyInstance): Promise<void> {
-  await scope.register(helmet, { contentSecurityPolicy: { useDefaults: false, directives: CSP } })
+  await scope.register(pageHeaders, { contentSecurityPolicy: { useDefaults: false, directives: CSP } })
   await scope.register(swaggerUi, {
     routePrefix: '/docs',
     // Relative addresses, so that the page works below a path prefix.

@@ -307,5 +307,5 @@ test('in a browser: chat', { skip: noBrowser }, async t => {
     await page.goto('about:blank')
   })
 
-  t.strictSame(unexpected(complaints).filter(complaint => !complaint.startsWith('The Cross-Origin-Opener-Policy header has been ignored')), [])
+  t.strictSame(unexpected(complaints), [])
 })
