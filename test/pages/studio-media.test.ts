@@ -74,6 +74,7 @@ test('in a browser: images and speech', { skip: noBrowser }, async t => {
     await cards.first().getByRole('button', { name: 'Edit', exact: true }).first().click()
     await page.getByRole('img', { name: 'picture-1.png' }).waitFor()
     await page.getByRole('button', { name: 'Remove picture-1.png' }).click()
+    t.equal(await focused(page), 'Prompt')
   })
 
   await t.test('text to audio', async t => {
