@@ -1,6 +1,5 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import helmet from '@fastify/helmet'
 import serveStatic from '@fastify/static'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
@@ -10,6 +9,7 @@ import manifest from '../package.json' with { type: 'json' }
 import { ErrorSchema } from '../src/errors.ts'
 import { completeDocument } from '../src/openapi/document.ts'
 import type { DescribedEndpoint } from '../src/openapi/inference-paths.ts'
+import pageHeaders from './page-headers.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -28,6 +28,7 @@ export interface DocsOptions {
 
 /** The folder of the page's compressed files, made by `npm run build`. */
 const BUILT = new URL('../openapi/dist/', import.meta.url)
+const YEAR = 365 * 24 * 60 * 60 * 1000
 
 /** No inline code, nothing from other origins. Swagger UI needs `blob:` and `data:` for its icons and for answers. */
 const CSP = {
@@ -86,7 +87,13 @@ async function docsPlugin (app: FastifyInstance, { endpoints, publicUrl = '/' }:
 }
 
 async function docsPage (scope: FastifyInstance): Promise<void> {
-  await scope.register(helmet, { contentSecurityPolicy: { useDefaults: false, directives: CSP } })
+  await scope.register(pageHeaders, { contentSecurityPolicy: { useDefaults: false, directives: CSP } })
+  const names = existsSync(BUILT) ? hashedNames() : []
+  scope.addHook('onSend', async (_request, reply, payload) => {
+    if (typeof payload !== 'string' || !String(reply.getHeader('content-type')).startsWith('text/html')) return payload
+    reply.header('cache-control', 'no-cache')
+    return names.reduce((html, [name, hashed]) => html.replace(`/${name}"`, `/${hashed}"`), payload)
+  })
   await scope.register(swaggerUi, {
     routePrefix: '/docs',
     // Relative addresses, so that the page works below a path prefix.
@@ -97,18 +104,24 @@ async function docsPage (scope: FastifyInstance): Promise<void> {
     theme: { title: 'Model gateway' },
     uiConfig: { layout: 'BaseLayout', docExpansion: 'list', defaultModelsExpandDepth: 0, displayRequestDuration: true, plugins: [mendSwaggerUi] }
   })
-  // Named routes take precedence over Swagger UI's wildcard, which would send these files uncompressed.
-  if (existsSync(BUILT)) {
-    await scope.register(serveStatic, {
-      root: fileURLToPath(BUILT),
-      prefix: '/docs/static/',
-      index: false,
-      wildcard: false,
-      globIgnore: ['**/*.{br,gz}'],
-      preCompressed: true,
-      decorateReply: false
-    })
-  }
+  if (names.length === 0) return
+  await scope.register(serveStatic, {
+    root: fileURLToPath(BUILT),
+    prefix: '/docs/static/',
+    index: false,
+    // A route for each file: these take precedence over Swagger UI's wildcard.
+    wildcard: false,
+    globIgnore: ['**/*.{br,gz}'],
+    preCompressed: true,
+    decorateReply: false,
+    maxAge: YEAR,
+    immutable: true
+  })
+}
+
+/** The page's files: the name in the page, and the built one with a hash of the content. */
+function hashedNames (): Array<[name: string, hashed: string]> {
+  return readdirSync(BUILT).filter(file => /\.(js|css)$/.test(file)).map(file => [file.replace(/-[0-9a-f]{8}(?=\.\w+$)/, ''), file])
 }
 
 type Props = Record<string, any>

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import helmet from '@fastify/helmet'
 import serveStatic from '@fastify/static'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Config } from '../src/config.ts'
 import { presentedKey } from '../src/http/keys.ts'
+import pageHeaders from './page-headers.ts'
 
 /** What `app.ts` supplies. */
 export interface PagesOptions {
@@ -84,7 +84,7 @@ function mayKnowModels (app: FastifyInstance, request: FastifyRequest, { API_KEY
 }
 
 async function servePages (scope: FastifyInstance, { directory }: { directory: URL }): Promise<void> {
-  await scope.register(helmet, { contentSecurityPolicy: { useDefaults: false, directives: CSP }, crossOriginEmbedderPolicy: true })
+  await scope.register(pageHeaders, { contentSecurityPolicy: { useDefaults: false, directives: CSP }, crossOriginEmbedderPolicy: true })
   await scope.register(serveStatic, {
     root: fileURLToPath(new URL('pages/', directory)),
     prefix: '/pages/',

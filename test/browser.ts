@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { chromium, type Page } from 'playwright-core'
+import { chromium, type BrowserContextOptions, type Page } from 'playwright-core'
 
 // Names that end in .example lead to this machine: on plain http, such a page is not a secure context.
 // The headless shell is the same engine without windows of its own, and starts faster.
@@ -15,12 +15,12 @@ export interface WatchedPage {
   readonly complaints: string[]
 }
 
-/** A page of a real, headless browser that was started for this test. */
-export async function openPage (t: { teardown (end: () => unknown): unknown }, hosts: string[]): Promise<WatchedPage> {
+/** A page of a real, headless browser that was started for this test; `device` is what it runs on. */
+export async function openPage (t: { teardown (end: () => unknown): unknown }, hosts: string[], device: BrowserContextOptions = {}): Promise<WatchedPage> {
   const executablePath = PLACES.find(place => existsSync(place))
   const browser = await chromium.launch({ ...(executablePath !== undefined && { executablePath }), args: QUIET })
   t.teardown(() => browser.close())
-  const page = await browser.newPage()
+  const page = await browser.newPage(device)
   const complaints: string[] = []
   page.on('console', message => { if (message.type() === 'error' || message.text().startsWith('violation:')) complaints.push(message.text()) })
   page.on('pageerror', error => complaints.push(`uncaught: ${error.message}`))

@@ -115,6 +115,7 @@ test('speech is a WAV file that a player takes', async t => {
   const response = await post('/v1/audio/speech', { model: 'tts-1', input: 'Hi' })
   t.equal(response.headers.get('content-type'), 'audio/wav')
   t.equal(response.headers.get('x-model'), 'tts-1')
+  t.notOk((await post('/v1/audio/speech', { input: 'Hi' })).headers.has('x-model'), 'nothing is named where nothing was asked for')
   const wav = Buffer.from(await response.arrayBuffer())
   t.equal(wav.toString('latin1', 0, 4) + wav.toString('latin1', 8, 16), 'RIFFWAVEfmt ')
   t.equal(wav.readUInt32LE(4), wav.length - 8)

@@ -449,7 +449,7 @@ async function drawImage (exchange: Exchange, fields: Fields): Promise<void> {
 }
 
 async function speak (exchange: Exchange, fields: Fields): Promise<void> {
-  exchange.res.setHeader('x-model', encodeURI(nameOf(fields)))
+  if (typeof fields.model === 'string') exchange.res.setHeader('x-model', encodeURI(fields.model))
   await pause(exchange.behaviour.firstTokenDelay ?? 0, exchange.signal)
   await sendWhole(exchange, 'audio/wav', wav(1))
 }

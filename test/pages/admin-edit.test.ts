@@ -4,7 +4,7 @@
 import { test } from 'tap'
 import { noBrowser } from '../browser.ts'
 import { failedLoad, KEY, openAdmin, shownNames, signIn } from './admin.ts'
-import { isAccessible } from './helper.ts'
+import { focused, isAccessible } from './helper.ts'
 
 test('editing models', { skip: noBrowser }, async t => {
   const { page, app, api, complaints } = await openAdmin(t)
@@ -29,8 +29,8 @@ test('editing models', { skip: noBrowser }, async t => {
     await save()
     await dialog.getByText('Write a whole number in digits, such as 131072.').waitFor({ timeout: 2000 })
     t.equal(await field('Name').getAttribute('aria-invalid'), 'true')
-    const focused = await page.evaluate('[document.activeElement.labels[0].textContent, document.getElementById(document.activeElement.getAttribute("aria-describedby")).textContent]')
-    t.same(focused, ['Name', 'Must not be empty.'], 'the focus is on the first field at fault')
+    const faulty = await page.evaluate('[document.activeElement.labels[0].textContent, document.getElementById(document.activeElement.getAttribute("aria-describedby")).textContent]')
+    t.same(faulty, ['Name', 'Must not be empty.'], 'the focus is on the first field at fault')
     await isAccessible(t, page, 'the form with problems')
 
     await field('Name').fill('Model')
@@ -51,6 +51,7 @@ test('editing models', { skip: noBrowser }, async t => {
     await dialog.getByRole('combobox', { name: 'Calls tools' }).selectOption('Not known')
     await save()
     await said('Model was saved.')
+    t.equal(await focused(page), 'BUTTON: Model', 'a message that is dismissed gives the focus back')
     const after = await model('org/model')
     t.same(after, { ...before, provider: 'Organisation', capabilities: { input: ['image'] }, updatedAt: after.updatedAt })
   })
@@ -63,6 +64,7 @@ test('editing models', { skip: noBrowser }, async t => {
     await dialog.getByText('Discard what you typed?').waitFor({ timeout: 2000 })
     await page.keyboard.press('Enter')
     t.equal(await field('Description').inputValue(), 'A sentence')
+    t.equal(await focused(page), 'Description', 'Keep editing leads back to what was being typed')
     // As the back gesture of a phone does.
     await dialog.evaluate((element: any) => element.close())
     await dialog.getByRole('button', { name: 'Discard' }).click()
@@ -132,6 +134,7 @@ test('editing models', { skip: noBrowser }, async t => {
     t.same(complaints.splice(0), [failedLoad('404 (Not Found)')])
     await page.getByRole('searchbox').fill('')
     await page.getByRole('button', { name: 'Clear selection' }).click()
+    t.equal(await focused(page), 'H1: Models')
     await page.getByRole('combobox', { name: 'Type' }).selectOption('All types')
   })
 
@@ -168,6 +171,7 @@ test('editing models', { skip: noBrowser }, async t => {
     await said('Flux Pro is back at its place.')
     t.equal((await model('flux-pro')).name, 'Flux Pro')
     for (const name of names.slice(1)) await said(`${name} was deleted.`)
+    t.equal(await focused(page), 'H1: Models', 'what raised the messages is gone')
   })
 
   await t.test('a key that is no longer taken is asked for again, before what was typed', async t => {

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'tap'
 import { noBrowser } from '../browser.ts'
 import { failedLoad, openAdmin, signIn } from './admin.ts'
-import { isAccessible } from './helper.ts'
+import { focused, isAccessible } from './helper.ts'
 
 test('import, export, history', { skip: noBrowser }, async t => {
   const { page, api, complaints } = await openAdmin(t)
@@ -92,6 +92,7 @@ test('import, export, history', { skip: noBrowser }, async t => {
     await isAccessible(t, page, 'the history')
     await page.getByRole('button', { name: 'Show older changes' }).click()
     await list.getByText('First start').waitFor()
+    t.equal(await focused(page), 'H1: History', 'the focus, once there are no older ones')
     const told = await list.textContent()
     for (const words of ['reordered sdxl-lightning moved after gemini-1.5-flash', 'deleted Stable Diffusion XL sdxl', 'Name: Gemini 1.5 Pro → Gemini Pro', 'added Voice voice', '2 more in the same change']) t.match(told, words)
   })

@@ -1,12 +1,36 @@
 // The order in the admin page: a model is moved by keys, by the menu and by
-// dragging, also under a filter that hides others between; the focus goes with
-// it. Of a long list only what is near the screen is rendered; all of it can be
-// selected.
+// dragging with a mouse or a finger, also under a filter that hides others
+// between; the focus goes with it. Of a long list only what is near the screen is
+// rendered; all of it can be selected.
 import { test } from 'tap'
-import { noBrowser } from '../browser.ts'
+import type { Locator, Page } from 'playwright-core'
+import { noBrowser, openPage } from '../browser.ts'
 import { openAdmin, shownNames, signIn } from './admin.ts'
 
 const MANY = 600
+const PHONE = { viewport: { width: 390, height: 664 }, hasTouch: true, isMobile: true }
+
+/** A finger on the screen, as the browser's own input. */
+async function finger (page: Page) {
+  const session = await page.context().newCDPSession(page)
+  const send = async (type: 'touchStart' | 'touchMove' | 'touchEnd' | 'touchCancel', touchPoints: Array<{ x: number, y: number }>) => await session.send('Input.dispatchTouchEvent', { type, touchPoints })
+  return {
+    press: async (x: number, y: number) => await send('touchStart', [{ x, y }]),
+    move: async (x: number, y: number) => await send('touchMove', [{ x, y }]),
+    lift: async () => await send('touchEnd', []),
+    lose: async () => await send('touchCancel', [])
+  }
+}
+
+/** The middle of what is shown. */
+async function middle (shown: Locator): Promise<[x: number, y: number]> {
+  const { x, y, width, height } = (await shown.boundingBox())!
+  return [x + width / 2, y + height / 2]
+}
+
+async function scrolledBeyond (page: Page, least: number): Promise<void> {
+  await page.waitForFunction(least => (globalThis as unknown as { scrollY: number }).scrollY > least, least)
+}
 
 test('the order of the models', { skip: noBrowser }, async t => {
   const { page, api, complaints } = await openAdmin(t)
@@ -52,6 +76,18 @@ test('the order of the models', { skip: noBrowser }, async t => {
     t.equal(await order('image'), 'flux-pro flux-schnell sdxl sdxl-lightning')
     await handle('Flux Schnell').dragTo(page.getByRole('row').filter({ hasText: 'Gemini 1.5 Pro' }))
     t.equal(await order('image'), 'flux-pro flux-schnell sdxl sdxl-lightning', 'not among those of another type')
+
+    const [x, y] = await middle(handle('Flux Schnell'))
+    await page.mouse.move(x, y)
+    await page.mouse.down()
+    await page.mouse.move(x, y + 120)
+    await page.locator('[data-drop]').waitFor()
+    await page.keyboard.press('Escape')
+    await page.locator('[data-drop]').waitFor({ state: 'detached' })
+    await page.mouse.move(x, y)
+    await page.mouse.up()
+    t.equal(await order('image'), 'flux-pro flux-schnell sdxl sdxl-lightning', 'Escape breaks off')
+    t.equal(await page.getByRole('group', { name: /^Actions for/ }).count(), 0, 'the end of a drag is no click')
   })
 
   await t.test('under a filter: the model moves past what is hidden, and nothing else does', async t => {
@@ -71,6 +107,11 @@ test('the order of the models', { skip: noBrowser }, async t => {
     await handle('Flux Schnell').press('Home')
     await said('Flux Schnell is now number 1 of the models shown.')
     t.equal(await order('image'), 'flux-schnell sdxl sdxl-lightning flux-pro', 'the top of its type, not of what is found')
+    await page.getByRole('searchbox').fill('stability')
+    await page.getByText('2 models', { exact: true }).waitFor()
+    await handle('Stable Diffusion XL').dragTo(page.getByRole('row').filter({ hasText: 'SDXL-Lightning' }), { targetPosition: { x: 200, y: 44 } })
+    await said('Stable Diffusion XL now stands after SDXL-Lightning.')
+    t.equal(await order('image'), 'flux-schnell sdxl-lightning sdxl flux-pro', 'by dragging')
     await page.getByRole('searchbox').fill('')
   })
 
@@ -113,6 +154,62 @@ test('the order of the models', { skip: noBrowser }, async t => {
     await page.getByText('1 model', { exact: true }).waitFor()
     await page.getByRole('switch', { name: 'Flux Pro is active' }).click()
     await page.getByText('No models found').waitFor()
+  })
+
+  await t.test('by a finger: the handle drags, the rest of a row scrolls', async t => {
+    const phone = await openPage(t, [new URL(page.url()).host], PHONE)
+    await phone.page.goto(page.url())
+    await signIn(phone.page)
+    const { press, move, lift, lose } = await finger(phone.page)
+    const grip = (name: string) => phone.page.getByRole('button', { name: `Move ${name}`, exact: true })
+    const drop = phone.page.locator('[data-drop]')
+    const scrolled = async () => await phone.page.evaluate<number>('scrollY')
+    const before = await order('chat')
+
+    await grip('Gemini 1.5 Flash').tap()
+    await phone.page.getByRole('group', { name: 'Actions for Gemini 1.5 Flash' }).waitFor()
+    await phone.page.keyboard.press('Escape')
+
+    const [x, y] = await middle(grip('Gemini 1.5 Pro'))
+    await press(x, y)
+    await move(x, y - 30)
+    await move(x, y - 70)
+    await drop.waitFor()
+    await lose()
+    await drop.waitFor({ state: 'detached' })
+    t.equal(await order('chat'), before, 'the system may take the finger away')
+
+    await press(x, y)
+    await move(x, y - 30)
+    await move(x, y - 70)
+    await lift()
+    await phone.page.getByText('Gemini 1.5 Pro is now number 2 of the chat models.').waitFor()
+    t.equal(await order('chat'), 'gemini-2.5-flash-preview-04-17 gemini-1.5-pro gemini-1.5-flash')
+    t.equal(await scrolled(), 0)
+
+    const last = grip(`Speaker ${MANY - 1}`)
+    await phone.page.evaluate('scrollTo(0, 300)')
+    const [handleX, handleY] = await middle(last)
+    const start = await scrolled()
+    await press(handleX, handleY)
+    await move(handleX, 640)
+    await move(handleX, 660)
+    await scrolledBeyond(phone.page, start + 1500)
+    t.equal(await last.count(), 0, 'its row is no longer rendered')
+    await move(handleX, 400)
+    await lift()
+    await phone.page.getByText(`Speaker ${MANY - 1} is now number`).waitFor()
+    t.ok((await order('speech')).split(' ').indexOf(`m-${MANY - 1}`) > 20, 'the page scrolls at its edge while the finger drags')
+    t.ok(Math.abs((await middle(last))[1] - 400) < 60, 'it stands where it was let go')
+
+    await phone.page.evaluate('scrollTo(0, 0)')
+    const [rowX, rowY] = await middle(phone.page.getByRole('rowheader', { name: 'Gemini 1.5 Pro' }))
+    await press(rowX, rowY)
+    for (let moved = 20; moved <= 200; moved += 20) await move(rowX, rowY - moved)
+    await lift()
+    await scrolledBeyond(phone.page, 100)
+
+    t.same(phone.complaints, [])
   })
 
   t.same(complaints, [])

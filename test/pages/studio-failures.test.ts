@@ -127,8 +127,16 @@ test('in a browser: what is said when something fails', { skip: noBrowser }, asy
     await page.getByText('A key has only letters, digits and signs of plain ASCII.').waitFor()
     await isAccessible(t, page, 'what is no key')
     await field.fill('a-wrong-one')
-    await page.keyboard.press('Enter')
-    await page.getByLabel('That API key was refused').fill('the-key')
+    for (const time of ['once', 'twice']) {
+      const checked = page.waitForResponse(response => response.url().endsWith('/v1/models') && response.status() === 401)
+      await page.keyboard.press('Enter')
+      await checked
+      await page.getByText('The gateway does not take this key.').waitFor()
+      t.equal(await page.evaluate('sessionStorage.length'), 0, `a wrong key is not kept, entered ${time}`)
+      t.equal(await focused(page), 'This gateway asks for an API key')
+    }
+    await isAccessible(t, page, 'a wrong key')
+    await field.fill('the-key')
     await page.keyboard.press('Enter')
     await page.getByText('Your API key is kept until this tab is closed.').waitFor()
     t.equal(await focused(page), 'Message', 'the focus, after Use key')

@@ -74,6 +74,7 @@ test('in a browser: images and speech', { skip: noBrowser }, async t => {
     await cards.first().getByRole('button', { name: 'Edit', exact: true }).first().click()
     await page.getByRole('img', { name: 'picture-1.png' }).waitFor()
     await page.getByRole('button', { name: 'Remove picture-1.png' }).click()
+    t.equal(await focused(page), 'Prompt')
   })
 
   await t.test('text to audio', async t => {
@@ -92,6 +93,11 @@ test('in a browser: images and speech', { skip: noBrowser }, async t => {
     }), 1, 'the browser can play it')
     t.match(await cards.first().innerText(), /Default model\s+tts-1/)
     await isAccessible(t, page, 'speech')
+
+    await page.setViewportSize({ width: 390, height: 800 })
+    const { x, width } = (await page.getByRole('button', { name: 'Speak' }).boundingBox())!
+    t.ok(x + width > 350, 'on a phone the button is at the same end as in the other views')
+    await page.setViewportSize({ width: 1280, height: 720 })
   })
 
   await t.test('audio to text', async t => {

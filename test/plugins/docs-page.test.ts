@@ -46,6 +46,15 @@ test('in a browser: every operation is shown, and can be tried', { skip: noBrows
   t.strictSame(complaints.filter(complaint => !complaint.includes('404 (Not Found)')), [])
 })
 
+test('on plain http from another machine, the browser has nothing to complain of', { skip: noBrowser }, async t => {
+  const { port } = await startGateway(t, { ALLOWED_HOSTS: 'gateway.example' })
+  const { page, complaints } = await openPage(t, [`gateway.example:${port}`])
+  await page.goto(`http://gateway.example:${port}/docs`)
+  await page.waitForSelector('.opblock')
+  t.equal(await page.evaluate('isSecureContext'), false)
+  t.strictSame(complaints, [])
+})
+
 test('the watch over the page notices what it is there for', { skip: noBrowser }, async t => {
   const { url } = await startGateway(t, {})
   const { page, complaints } = await openPage(t, [new URL(url).host])

@@ -82,6 +82,21 @@ for (const [page, limit] of [['studio', 160], ['admin', 110]] as const) {
   })
 }
 
+test('headers that mean something only where a page is safe are sent only there', async t => {
+  const { app } = await startGateway(t, { TRUST_PROXY: '127.0.0.1' })
+  const NAMES = ['cross-origin-opener-policy', 'origin-agent-cluster', 'strict-transport-security']
+  for (const url of ['/studio', '/admin', '/docs']) {
+    const names = async (headers: Record<string, string>) => {
+      const answer = await app.inject({ url, headers })
+      t.equal(answer.headers['x-frame-options'], 'SAMEORIGIN', 'the others are sent always')
+      return NAMES.filter(name => name in answer.headers)
+    }
+    t.strictSame(await names({}), [])
+    t.strictSame(await names({ 'x-forwarded-proto': 'https' }), NAMES, `${url} behind a proxy that says so`)
+    t.strictSame(await names({ 'sec-fetch-dest': 'document' }), NAMES, `${url} from a browser on https or on the machine itself`)
+  }
+})
+
 test('what is not there is a 404 in the error shape', async t => {
   const { app } = await startGateway(t, {})
   for (const url of ['/pages', '/pages/', '/pages/none.js', '/pages/../package.json', '/pages/%2e%2e/studio.html', '/studio/none', '/studio.html', '/pages/studio.html.br']) {

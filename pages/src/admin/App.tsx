@@ -36,7 +36,7 @@ function Views () {
   return (
     <main className='admin'>
       <div className='top'>
-        <h1>{view === 'models' ? 'Models' : 'History'}</h1>
+        <h1 tabIndex={-1}>{view === 'models' ? 'Models' : 'History'}</h1>
         <nav aria-label='Views' className='tabs'>{tab('models', 'Models')}{tab('history', 'History')}</nav>
         <Status />
         <button type='button' className='quiet' onClick={() => { forgetKey(); client.clear() }}>Sign out</button>

@@ -1,6 +1,8 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useId, useRef, useState, type SubmitEvent } from 'react'
+import { flushSync } from 'react-dom'
 import { Dialog } from '../shared/dialog.tsx'
+import { useFocusHeir } from '../shared/focus-heir.ts'
 import { Notice } from '../shared/ui.tsx'
 import { afterEdit, afterPatch } from './actions.ts'
 import { ApiError, createModel, getModel, patchModel } from './api.ts'
@@ -77,8 +79,9 @@ export function Editor ({ record, editable, onClose }: EditorProps) {
     try {
       const isNew = record === null || gone
       const saved = await send()
+      // At once: the message gives the focus back to what has it now, and that must not be this dialog.
+      flushSync(onClose)
       tell(`${saved.name} was ${isNew ? 'added' : 'saved'}.`)
-      onClose()
       await (isNew ? afterEdit(client) : afterPatch(client, [saved]))
     } catch (error) {
       await refused(error)
@@ -144,13 +147,7 @@ export function Editor ({ record, editable, onClose }: EditorProps) {
         {failure !== '' && <Notice tone='danger' title='Not saved'>{failure}</Notice>}
         <p role='status' className='visually-hidden'>{busy ? 'Saving…' : ''}</p>
         {leaving
-          ? (
-            <div className='row leaving' role='alertdialog' aria-label='Discard what you typed?'>
-              <strong>Discard what you typed?</strong>
-              <button type='button' className='danger' onClick={onClose}>Discard</button>
-              <button type='button' autoFocus onClick={() => setLeaving(false)}>Keep editing</button>
-            </div>
-            )
+          ? <Leaving onLeave={onClose} onStay={() => setLeaving(false)} heir={() => form.current?.querySelector('input:not([readonly])')} />
           : (
             <div className='row'>
               {editable && <button type='submit' form={formId} className='primary' aria-disabled={busy}>{busy ? 'Saving…' : record === null || gone ? 'Add' : 'Save'}</button>}
@@ -159,6 +156,20 @@ export function Editor ({ record, editable, onClose }: EditorProps) {
             )}
       </footer>
     </Dialog>
+  )
+}
+
+/** @param props.heir what gets the focus after “Keep editing”, where nothing that had it is left */
+function Leaving ({ onLeave, onStay, heir }: { onLeave: () => void, onStay: () => void, heir: () => Element | null | undefined }) {
+  const question = useRef<HTMLDivElement>(null)
+  const [before] = useState(() => document.activeElement)
+  useFocusHeir(question, () => before?.isConnected === true ? before : heir())
+  return (
+    <div ref={question} className='row leaving' role='alertdialog' aria-label='Discard what you typed?'>
+      <strong>Discard what you typed?</strong>
+      <button type='button' className='danger' onClick={onLeave}>Discard</button>
+      <button type='button' autoFocus onClick={onStay}>Keep editing</button>
+    </div>
   )
 }
 

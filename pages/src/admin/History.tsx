@@ -1,3 +1,5 @@
+import { useRef } from 'react'
+import { useFocusHeir } from '../shared/focus-heir.ts'
 import { Notice } from '../shared/ui.tsx'
 import { fieldChanges } from './fields.ts'
 import { idsMoved } from './order.ts'
@@ -32,9 +34,15 @@ export function History () {
           </li>
         ))}
       </ol>
-      {hasNextPage && <button type='button' aria-disabled={isFetchingNextPage} onClick={() => { if (!isFetchingNextPage) fetchNextPage() }}>{isFetchingNextPage ? 'Reading…' : 'Show older changes'}</button>}
+      {hasNextPage && <Older busy={isFetchingNextPage} onClick={fetchNextPage} />}
     </>
   )
+}
+
+function Older ({ busy, onClick }: { busy: boolean, onClick: () => unknown }) {
+  const button = useRef<HTMLButtonElement>(null)
+  useFocusHeir(button, () => null)
+  return <button ref={button} type='button' aria-disabled={busy} onClick={() => { if (!busy) onClick() }}>{busy ? 'Reading…' : 'Show older changes'}</button>
 }
 
 function grouped (entries: AuditEntry[]): Revision[] {

@@ -1,5 +1,6 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { useId, useState, type ReactNode } from 'react'
+import { flushSync } from 'react-dom'
 import { Dialog } from '../shared/dialog.tsx'
 import { Notice } from '../shared/ui.tsx'
 import { afterEdit } from './actions.ts'
@@ -44,12 +45,14 @@ export function Import ({ onClose }: { onClose: () => void }) {
   }
 
   async function replace ({ file, etag, changes: { moved } }: Preview): Promise<void> {
+    if (busy) return
     setBusy(true)
     setFailure('')
     try {
       const { created, updated, deleted } = await importCatalog(file, etag)
+      // At once: the message gives the focus back to what has it now, and that must not be this dialog.
+      flushSync(onClose)
       tell(`Imported: ${models(created)} added, ${updated} changed, ${deleted} removed, ${moved.length} moved.`)
-      onClose()
       await afterEdit(client)
     } catch (error) {
       if (error instanceof ApiError && error.status === 412) {
@@ -75,7 +78,7 @@ export function Import ({ onClose }: { onClose: () => void }) {
       {preview !== null && <Changes {...preview.changes} />}
       <footer className='row'>
         {preview !== null && hasChanges(preview.changes) && (
-          <button type='button' className={preview.changes.removesMost ? 'danger' : 'primary'} disabled={busy} onClick={async () => await replace(preview)}>
+          <button type='button' className={preview.changes.removesMost ? 'danger' : 'primary'} aria-disabled={busy} onClick={async () => await replace(preview)}>
             {busy ? 'Importing…' : preview.changes.removesMost ? `Replace, and remove ${models(preview.changes.removed.length)}` : 'Import'}
           </button>
         )}

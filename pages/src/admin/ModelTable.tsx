@@ -1,8 +1,9 @@
-import { memo, useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react'
+import { memo, useCallback, useEffect, useLayoutEffect, useRef, useState, type PointerEvent } from 'react'
 import { Icon } from '../shared/icons.tsx'
 import { abilities } from './fields.ts'
 import type { Direction, Place } from './order.ts'
 import type { ModelRecord } from './records.ts'
+import { useRowDrag } from './row-drag.ts'
 import { RowMenu, type Anchor } from './RowMenu.tsx'
 import { useRowWindow } from './window.ts'
 
@@ -37,17 +38,12 @@ interface ToFocus {
   held?: Element | null
 }
 
-/** Where a dragged model would be put. */
-interface Drop { id: string, side: 'before' | 'after' }
-
 /** The models, in the order of the catalog. Only rows near the screen are rendered. */
 export function ModelTable (props: ModelTableProps) {
   const { records, editable, selected, stale, gaps, more, onMore, onSelect, onSelectAll, onSwitch, onOpen, onMove, onDelete } = props
   const body = useRef<HTMLTableSectionElement>(null)
   const { start, end, height } = useRowWindow(body, records.length)
   const [anchor, setAnchor] = useState<Anchor | null>(null)
-  const [dragged, setDragged] = useState<ModelRecord | null>(null)
-  const [drop, setDrop] = useState<Drop | null>(null)
   const toFocus = useRef<ToFocus | null>(null)
 
   useEffect(() => {
@@ -81,13 +77,14 @@ export function ModelTable (props: ModelTableProps) {
     onMove({ record, place })
   }, [onMove])
   const moveByKey = useCallback((record: ModelRecord, direction: Direction) => move(record, placesFor(record, shown.current, gaps)[direction]), [move, gaps])
+  const { drag, label, onGrab } = useRowDrag({ body, records, height, onDrop: move })
   const openMenu = useCallback((record: ModelRecord, element: HTMLElement) => setAnchor({ record, element }), [])
 
   const all = records.length > 0 && records.every(({ id }) => selected.has(id))
   return (
     <>
       <p id='move-help' className='visually-hidden'>Arrow up and down move the model, Home moves it to the top of its type. Enter opens a menu.</p>
-      <table className='models' aria-label='Models' aria-busy={stale} aria-rowcount={more ? -1 : records.length + 1} data-editable={editable}>
+      <table className='models' aria-label='Models' aria-busy={stale} aria-rowcount={more ? -1 : records.length + 1} data-editable={editable} data-dragging={drag !== null || undefined}>
         <thead>
           <tr aria-rowindex={1}>
             <th scope='col' className='move'><span className='visually-hidden'>Order</span></th>
@@ -101,32 +98,19 @@ export function ModelTable (props: ModelTableProps) {
             <th scope='col' className='more'><span className='visually-hidden'>More</span></th>
           </tr>
         </thead>
-        <tbody
-          ref={body}
-          onDragOver={event => {
-            const next = dragged === null ? null : dropAt(event.target as HTMLElement, event.clientY, records, dragged)
-            if (next !== null) event.preventDefault()
-            if (next?.id !== drop?.id || next?.side !== drop?.side) setDrop(next)
-          }}
-          onDrop={event => {
-            event.preventDefault()
-            if (dragged !== null && drop !== null) onMove({ record: dragged, place: drop.side === 'before' ? { before: drop.id } : { after: drop.id } })
-            setDragged(null)
-            setDrop(null)
-          }}
-          onDragEnd={() => { setDragged(null); setDrop(null) }}
-        >
+        <tbody ref={body}>
           <Space rows={start} height={height} />
           {records.slice(start, end).map((record, place) => (
             <Row
               key={record.id} record={record} index={start + place} editable={editable} selected={selected.has(record.id)}
-              drop={drop?.id === record.id ? drop.side : undefined} dragged={dragged?.id === record.id}
-              onSelect={onSelect} onSwitch={onSwitch} onOpen={onOpen} onMenu={openMenu} onMove={moveByKey} onDrag={setDragged}
+              drop={drag?.drop?.id === record.id ? drag.drop.side : undefined} dragged={drag?.record.id === record.id}
+              onSelect={onSelect} onSwitch={onSwitch} onOpen={onOpen} onMenu={openMenu} onMove={moveByKey} onGrab={onGrab}
             />
           ))}
           <Space rows={records.length - end} height={height} />
         </tbody>
       </table>
+      {drag !== null && <div ref={label} className='dragged-label' aria-hidden='true'>{drag.record.name}</div>}
       {anchor !== null && (
         <RowMenu
           anchor={anchor} places={placesFor(anchor.record, records, gaps)} onClose={() => setAnchor(null)}
@@ -147,14 +131,6 @@ function placesFor (record: ModelRecord, records: readonly ModelRecord[], gaps: 
   return { up: above ? { before: above.id } : null, down: below ? { after: below.id } : null, top: above || gaps ? { first: true } : null }
 }
 
-function dropAt (target: HTMLElement, y: number, records: readonly ModelRecord[], dragged: ModelRecord): Drop | null {
-  const row = target.closest<HTMLElement>('tr[data-id]')
-  const id = row?.dataset.id
-  if (row == null || id === undefined || id === dragged.id || records.find(record => record.id === id)?.type !== dragged.type) return null
-  const { top, height } = row.getBoundingClientRect()
-  return { id, side: y < top + height / 2 ? 'before' : 'after' }
-}
-
 /** Stands for rows that are not rendered. Its cell spans nothing: narrow screens hide columns, and further ones would take their share of the width. */
 function Space ({ rows, height }: { rows: number, height: number }) {
   return rows > 0 && <tr aria-hidden='true' className='space'><td style={{ height: rows * height }} /></tr>
@@ -172,34 +148,27 @@ interface RowProps {
   onOpen: (record: ModelRecord) => void
   onMenu: (record: ModelRecord, element: HTMLElement) => void
   onMove: (record: ModelRecord, direction: Direction) => void
-  onDrag: (record: ModelRecord) => void
+  onGrab: (record: ModelRecord, event: PointerEvent) => void
 }
 
-const Row = memo(function Row ({ record, index, editable, selected, drop, dragged, onSelect, onSwitch, onOpen, onMenu, onMove, onDrag }: RowProps) {
+const Row = memo(function Row ({ record, index, editable, selected, drop, dragged, onSelect, onSwitch, onOpen, onMenu, onMove, onGrab }: RowProps) {
   const { id, name, description, type, provider, contextLength, capabilities, isActive, listed } = record
   return (
     <tr data-id={id} data-drop={drop} data-dragged={dragged || undefined} data-off={!isActive || undefined} aria-rowindex={index + 2}>
       <td className='move'>
         {editable && (
-          // Not a button: Firefox drags none.
-          <span
-            role='button' tabIndex={0} draggable data-handle='' className='handle' aria-label={`Move ${name}`} aria-describedby='move-help'
-            onDragStart={event => {
-              event.dataTransfer.effectAllowed = 'move'
-              event.dataTransfer.setData('text/plain', id)
-              event.dataTransfer.setDragImage(event.currentTarget.closest('tr') as HTMLElement, 12, 12)
-              onDrag(record)
-            }}
+          <button
+            type='button' data-handle='' className='quiet handle' aria-label={`Move ${name}`} aria-describedby='move-help'
+            onPointerDown={event => onGrab(record, event)}
             onClick={event => onMenu(record, event.currentTarget)}
             onKeyDown={event => {
               const direction = MOVE_KEYS[event.key]
-              if (direction === undefined && event.key !== 'Enter' && event.key !== ' ') return
+              if (direction === undefined) return
               event.preventDefault()
-              if (direction === undefined) onMenu(record, event.currentTarget)
-              else onMove(record, direction)
+              onMove(record, direction)
             }}
           ><Icon name='grip' />
-          </span>
+          </button>
         )}
       </td>
       <td className='select'>{editable && <input type='checkbox' aria-label={`Select ${name}`} checked={selected} onChange={event => onSelect(id, event.target.checked)} />}</td>

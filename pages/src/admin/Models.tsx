@@ -3,6 +3,7 @@ import { Icon } from '../shared/icons.tsx'
 import { Notice } from '../shared/ui.tsx'
 import { useDelete, useMove, useSwitch, type Progress } from './actions.ts'
 import { exportCatalog, hasGaps, listModels, type Filters } from './api.ts'
+import { Bulk } from './Bulk.tsx'
 import { Editor } from './Editor.tsx'
 import { Import } from './Import.tsx'
 import { ModelTable } from './ModelTable.tsx'
@@ -59,14 +60,7 @@ export function Models () {
       {list.error !== null && <Notice tone='danger' title='The models could not be read'>{wordsOf(list.error)}</Notice>}
       <div className='beside'>
         <p className='count' role='status'>{list.data === undefined ? (list.isPending ? 'Reading the models…' : '') : found(records.length, list.hasNextPage)}</p>
-        {selected.size > 0 && (
-          <div className='bulk' role='group' aria-label='Selected models'>
-            <span role='status'>{progress === null ? `${models(selected.size)} selected` : `${progress.done} of ${models(progress.total)} done`}</span>
-            <button type='button' disabled={progress !== null} onClick={() => setActive({ ids: [...selected], isActive: true })}>Switch on</button>
-            <button type='button' disabled={progress !== null} onClick={() => setActive({ ids: [...selected], isActive: false })}>Switch off</button>
-            <button type='button' className='quiet' onClick={() => setSelected(new Set())}>Clear selection</button>
-          </div>
-        )}
+        {selected.size > 0 && <Bulk count={selected.size} progress={progress} onSwitch={isActive => setActive({ ids: [...selected], isActive })} onClear={() => setSelected(new Set())} />}
       </div>
       <ModelTable
         records={records} editable={editable} selected={selected} stale={list.isPlaceholderData} gaps={hasGaps(filters)}

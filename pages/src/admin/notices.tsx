@@ -1,4 +1,5 @@
 import { useEffect, useRef, useSyncExternalStore } from 'react'
+import { useFocusHeir } from '../shared/focus-heir.ts'
 import { Icon } from '../shared/icons.tsx'
 
 /** A message about what was done or what failed. */
@@ -6,6 +7,8 @@ interface Notice {
   id: number
   text: string
   failed: boolean
+  /** What had the focus when it was told: its dismissal gives the focus back. */
+  raisedBy: Element | null
   /** Takes back what was done. */
   undo?: () => unknown
 }
@@ -25,9 +28,16 @@ function show (next: readonly Notice[]): void {
 
 const dismiss = (id: number) => show(notices.filter(notice => notice.id !== id))
 
-function add (notice: Omit<Notice, 'id'>): void {
+function add (notice: Omit<Notice, 'id' | 'raisedBy'>): void {
   const gone = notices.length < MOST ? undefined : notices.find(({ failed, undo }) => !failed && undo === undefined) ?? notices.find(({ undo }) => undo === undefined)
-  show([...notices.filter(other => other !== gone), { ...notice, id: ++lastId }])
+  show([...notices.filter(other => other !== gone), { ...notice, id: ++lastId, raisedBy: controlInUse() }])
+}
+
+/** What has the focus; of a message, what raised that one. */
+function controlInUse (): Element | null {
+  const { activeElement } = document
+  const message = activeElement?.closest<HTMLElement>('[data-notice]')?.dataset.notice
+  return message === undefined ? activeElement : notices.find(({ id }) => String(id) === message)?.raisedBy ?? null
 }
 
 /** Tells what was done. With `undo` the message stays until it is dismissed. */
@@ -53,9 +63,10 @@ export function Notices () {
   )
 }
 
-function NoticeLine ({ notice: { id, text, failed, undo } }: { notice: Notice }) {
+function NoticeLine ({ notice: { id, text, failed, raisedBy, undo } }: { notice: Notice }) {
   const line = useRef<HTMLParagraphElement>(null)
   useEffect(() => { line.current?.scrollIntoView({ block: 'nearest' }) }, [])
+  useFocusHeir(line, () => raisedBy)
   const stays = failed || undo !== undefined
   useEffect(() => {
     if (stays) return
@@ -71,7 +82,7 @@ function NoticeLine ({ notice: { id, text, failed, undo } }: { notice: Notice })
   }
 
   return (
-    <p ref={line} className={failed ? 'toast failed' : 'toast'}>
+    <p ref={line} data-notice={id} className={failed ? 'toast failed' : 'toast'}>
       <span>{text}</span>
       {/* The row that had the focus is gone: the focus comes here. */}
       {undo !== undefined && <button type='button' autoFocus onClick={event => takeBack(event.currentTarget)}>Undo</button>}

@@ -27,7 +27,7 @@ export function Studio () {
     <>
       <PageHeader current='studio'><Segments label='What to try' options={VIEWS} value={view} onChange={setView} /></PageHeader>
       <main>
-        <h1 className='visually-hidden'>Studio: {VIEWS[view]}</h1>
+        <h1 className='visually-hidden' tabIndex={-1}>Studio: {VIEWS[view]}</h1>
         <KeyField onChanged={() => fields[view].current?.focus()} />
         {listStatus !== undefined && <Notice tone='warning'>{listStatus}</Notice>}
         {([['chat', ChatView], ['images', ImagesView], ['speech', SpeechView]] as const).map(([name, Content]) => (

@@ -1,4 +1,4 @@
-import { useId, useState, type ChangeEvent } from 'react'
+import { useId, useRef, useState, type ChangeEvent } from 'react'
 
 interface SliderProps {
   label: string
@@ -14,15 +14,21 @@ interface SliderProps {
 /** A number that is left to the model until it is moved. */
 export function Slider ({ label, min, max, step, start, value, onChange }: SliderProps) {
   const id = useId()
+  const input = useRef<HTMLInputElement>(null)
+  const reset = () => {
+    onChange(null)
+    // The button goes.
+    input.current?.focus()
+  }
   return (
     <div className='field'>
       <div className='row spread'>
         <label htmlFor={id}>{label}</label>
         {value === null
           ? <span className='muted hint'>model’s default</span>
-          : <span className='row'><output htmlFor={id}>{value}</output><button type='button' className='quiet' onClick={() => onChange(null)} aria-label={`Reset ${label} to the model’s default`}>Reset</button></span>}
+          : <span className='row'><output htmlFor={id}>{value}</output><button type='button' className='quiet' onClick={reset} aria-label={`Reset ${label} to the model’s default`}>Reset</button></span>}
       </div>
-      <input id={id} type='range' min={min} max={max} step={step} value={value ?? start} onChange={event => onChange(event.target.valueAsNumber)} aria-valuetext={value === null ? 'model’s default' : String(value)} />
+      <input ref={input} id={id} type='range' min={min} max={max} step={step} value={value ?? start} onChange={event => onChange(event.target.valueAsNumber)} aria-valuetext={value === null ? 'model’s default' : String(value)} />
     </div>
   )
 }

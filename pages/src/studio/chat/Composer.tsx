@@ -40,7 +40,7 @@ export function Composer ({ busy, takesPictures, onSend, onStop }: ComposerProps
           {attached.map((url, index) => (
             <li key={url}>
               <img src={url} alt={`Picture ${index + 1}`} />
-              <button type='button' className='icon-only' aria-label={`Remove picture ${index + 1}`} onClick={() => setPictures(pictures.filter(other => other !== url))}><Icon name='close' /></button>
+              <YieldingButton className='icon-only' aria-label={`Remove picture ${index + 1}`} onClick={() => setPictures(pictures.filter(other => other !== url))}><Icon name='close' /></YieldingButton>
             </li>
           ))}
         </ul>

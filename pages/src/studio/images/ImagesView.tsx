@@ -8,6 +8,7 @@ import { Runs, type Run } from '../runs.ts'
 import { SettingsFrame } from '../SettingsFrame.tsx'
 import { StudioContext } from '../studio-context.ts'
 import { Toolbar } from '../Toolbar.tsx'
+import { YieldingButton } from '../YieldingButton.tsx'
 import { pictureTask, type Picture, type Pictures } from './make.ts'
 
 /** Pictures from a prompt, or from a picture and a prompt. */
@@ -60,7 +61,7 @@ function PromptForm ({ source, onSource, onMake }: PromptFormProps) {
         <ul className='attached' aria-label='Picture to edit'>
           <li>
             <img src={preview} alt={source.name} />
-            <button type='button' className='icon-only' aria-label={`Remove ${source.name}`} onClick={() => onSource(undefined)}><Icon name='close' /></button>
+            <YieldingButton className='icon-only' aria-label={`Remove ${source.name}`} onClick={() => onSource(undefined)}><Icon name='close' /></YieldingButton>
           </li>
         </ul>
       )}
