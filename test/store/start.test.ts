@@ -50,10 +50,10 @@ t.test('a SQLite file that another program keeps locked is waited for; a snapsho
   other.exec('begin exclusive')
 
   const withoutSnapshot = { ...environment, CATALOG_SNAPSHOT_FILE: join(dir, 'none.json') }
-  await t.rejects(buildApp(t, { ...withoutSnapshot, DATABASE_WAIT: '0' }), { name: 'UnavailableError', message: /^DATABASE_URL names a database that cannot be used at present: The database is locked by another program/ })
-
+  const impatient = t.rejects(buildApp(t, { ...withoutSnapshot, DATABASE_WAIT: '0' }), { name: 'UnavailableError', message: /^DATABASE_URL names a database that cannot be used at present: The database is locked by another program/ })
   const waiting = buildApp(t, withoutSnapshot)
   const { app: restarted, log } = await buildApp(t, environment)
+  await impatient
   t.equal(restarted.catalog.freshness().origin, 'snapshot')
   t.same(restarted.catalog.list().map(({ id }) => id), ['kept'])
   t.match(log, [/^the catalog could not be read \(database\)/])
