@@ -7,7 +7,7 @@ import { createServer as createHttpsServer } from 'node:https'
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import { makeCertificates, type Identity } from '../faults/certificates.ts'
-import { eventually, post as rawPost, rawClient, type Teardown } from '../helper.ts'
+import { eventually, post as rawPost, rawClient, startGateway, type Teardown, type TestGateway } from '../helper.ts'
 import { spawnGateway, spawnScript } from '../spawn.ts'
 import { post, startService } from './helper.ts'
 
@@ -59,6 +59,15 @@ async function startProxy (t: Teardown, { identity, answer, onConnect }: ProxyBe
   return { url: `${identity === undefined ? 'http' : 'https'}://127.0.0.1:${(server.address() as AddressInfo).port}`, asked, tunnels }
 }
 
+/** A gateway in this process. undici reads the variables of the proxy from the process's environment, at each request. */
+async function startBehind (t: Teardown, { HTTP_PROXY, HTTPS_PROXY, NO_PROXY, ...settings }: Record<string, string>): Promise<TestGateway> {
+  for (const [name, value] of Object.entries({ HTTP_PROXY, HTTPS_PROXY, NO_PROXY })) {
+    if (value === undefined) delete process.env[name]
+    else process.env[name] = value
+  }
+  return await startGateway(t, settings)
+}
+
 /** The status and the error code of a chat. */
 async function chat (port: number): Promise<{ status: number, body: any }> {
   const response = await fetch(`http://127.0.0.1:${port}/v1/chat/completions`, post('{}'))
@@ -68,11 +77,11 @@ async function chat (port: number): Promise<{ status: number, body: any }> {
 t.test('chat through the proxy, and past it where NO_PROXY says so', async t => {
   const service = await startService(t)
   const proxy = await startProxy(t)
-  const through = await spawnGateway(t, { INFERENCE_SERVICE_URL: service.url, HTTP_PROXY: proxy.url })
+  const through = await startBehind(t, { INFERENCE_SERVICE_URL: service.url, HTTP_PROXY: proxy.url })
   for (let i = 0; i < 3; i++) t.equal((await fetch(`http://127.0.0.1:${through.port}/v1/chat/completions`, post('{}'))).status, 200)
   t.ok(proxy.asked.length >= 1 && proxy.asked.every(target => target === `127.0.0.1:${service.port}`), proxy.asked.join())
   const before = proxy.asked.length
-  const past = await spawnGateway(t, { INFERENCE_SERVICE_URL: service.url, HTTP_PROXY: proxy.url, NO_PROXY: '127.0.0.1' })
+  const past = await startBehind(t, { INFERENCE_SERVICE_URL: service.url, HTTP_PROXY: proxy.url, NO_PROXY: '127.0.0.1' })
   t.equal((await fetch(`http://127.0.0.1:${past.port}/v1/chat/completions`, post('{}'))).status, 200)
   t.equal(proxy.asked.length, before)
 })
@@ -83,12 +92,12 @@ t.test('HTTPS through the proxy is verified, and a client that leaves ends the t
   t.teardown(() => { service.close() })
   const { port } = service.address() as AddressInfo
   const proxy = await startProxy(t)
-  const gateway = await spawnGateway(t, { INFERENCE_SERVICE_URL: `https://127.0.0.1:${port}`, HTTPS_PROXY: proxy.url, UPSTREAM_CA_FILE: certificates.authority })
+  const gateway = await startBehind(t, { INFERENCE_SERVICE_URL: `https://127.0.0.1:${port}`, HTTPS_PROXY: proxy.url, UPSTREAM_CA_FILE: certificates.authority })
   const client = await rawClient(gateway.port, rawPost('/v1/chat/completions', '{}'))
   await eventually(() => proxy.tunnels.size === 1)
   client.socket.destroy()
   await eventually(() => proxy.tunnels.size === 0)
-  const unverified = await spawnGateway(t, { INFERENCE_SERVICE_URL: `https://127.0.0.1:${port}`, HTTPS_PROXY: proxy.url })
+  const unverified = await startBehind(t, { INFERENCE_SERVICE_URL: `https://127.0.0.1:${port}`, HTTPS_PROXY: proxy.url })
   t.equal((await fetch(`http://127.0.0.1:${unverified.port}/v1/chat/completions`, post('{}'))).status, 502)
 })
 
@@ -103,9 +112,9 @@ t.test('a proxy that is reached by HTTPS is verified with UPSTREAM_CA_FILE too',
   const proxy = await startProxy(t, { identity: certificates.good })
   for (const INFERENCE_SERVICE_URL of [plain.url, `https://127.0.0.1:${(secure.address() as AddressInfo).port}`]) {
     const settings = { INFERENCE_SERVICE_URL, HTTP_PROXY: proxy.url, HTTPS_PROXY: proxy.url }
-    t.equal((await chat((await spawnGateway(t, { ...settings, UPSTREAM_CA_FILE: certificates.authority })).port)).status, 200)
+    t.equal((await chat((await startBehind(t, { ...settings, UPSTREAM_CA_FILE: certificates.authority })).port)).status, 200)
     t.equal(proxy.asked.splice(0).length, 1)
-    t.equal((await chat((await spawnGateway(t, settings)).port)).status, 502)
+    t.equal((await chat((await startBehind(t, settings)).port)).status, 502)
     t.same(proxy.asked, [], 'nothing is asked of a proxy that nobody vouches for')
   }
 })
@@ -127,7 +136,7 @@ t.test('a proxy that refuses: the service cannot be reached, and the log line ha
 t.test('a proxy that never answers CONNECT: its connection is closed at the connect limit', async t => {
   let closed = 0
   const { url: proxy } = await startProxy(t, { onConnect: client => { client.once('end', () => { closed++ }).resume() } })
-  const { port } = await spawnGateway(t, { INFERENCE_SERVICE_URL: 'https://service.invalid', HTTPS_PROXY: proxy, UPSTREAM_CONNECT_TIMEOUT: '0.5' })
+  const { port } = await startBehind(t, { INFERENCE_SERVICE_URL: 'https://service.invalid', HTTPS_PROXY: proxy, UPSTREAM_CONNECT_TIMEOUT: '0.5' })
   t.equal((await chat(port)).status, 502)
   await eventually(() => closed === 1, 5000)
 })
@@ -140,7 +149,7 @@ t.test('a body without a length that a reset cuts does not look complete', async
       answered = socket!
     }
   })
-  const { port } = await spawnGateway(t, { INFERENCE_SERVICE_URL: 'http://service.invalid', HTTP_PROXY: proxy })
+  const { port } = await startBehind(t, { INFERENCE_SERVICE_URL: 'http://service.invalid', HTTP_PROXY: proxy })
   const client = await rawClient(port, rawPost('/v1/chat/completions', '{}', { connection: 'close' }))
   await client.until(/a part/)
   answered!.resetAndDestroy()
@@ -151,7 +160,7 @@ t.test('a body without a length that a reset cuts does not look complete', async
 t.test('headers that come twice, or have the name of a property, reach the service', async t => {
   const service = await startService(t)
   const proxy = await startProxy(t)
-  const { port } = await spawnGateway(t, { INFERENCE_SERVICE_URL: service.url, HTTP_PROXY: proxy.url })
+  const { port } = await startBehind(t, { INFERENCE_SERVICE_URL: service.url, HTTP_PROXY: proxy.url })
   const client = await rawClient(port, 'GET /v1/responses/r HTTP/1.1\r\nhost: gateway\r\nx-tag: a\r\nx-tag: b\r\nconstructor: c\r\n__proto__: d\r\nconnection: close\r\n\r\n')
   t.equal(await client.closed, false)
   const { rawHeaders = [] } = service.received[0] ?? {}

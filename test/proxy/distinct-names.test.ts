@@ -18,8 +18,8 @@ const heap = async () => {
   return (heapUsed + external) / 1e6
 }
 
-const COUNT = 400
-const LONG = 12_000
+const COUNT = 200
+const LONG = 24_000
 
 t.test('distinct names', async t => {
   const service = await startService(t)
