@@ -28,7 +28,7 @@ export interface Table {
   readonly rows: Row[]
 }
 
-/** How long a run measures: a look (2 minutes), a page (10 minutes), or all (35 minutes). */
+/** How long a run measures: a look (2 minutes), a page (15 minutes), or all (45 minutes). */
 export type Extent = 'quick' | 'brief' | 'full'
 
 export interface Options {

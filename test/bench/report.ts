@@ -171,7 +171,7 @@ export function performancePage (run: Run, command: string, works: readonly stri
   writeFileSync(`${folder}/performance.md`, `# Performance
 
 Made by \`${command}\` in ${Math.round(run.minutes)} minutes; run it again to see your own machine's figures.
-\`npm run bench -- --quick\` takes two minutes, \`--brief\` ten, neither of them 35; \`--only WORK\` measures one of
+\`npm run bench -- --quick\` takes two minutes, \`--brief\` 15, all works 45; \`--only WORK\` measures one of
 ${works.map(name => `\`${name}\``).join(', ')}; \`--json FILE\` keeps the figures. Portkey takes part where
 \`BENCH_PORTKEY\` names the folder of \`npm i --prefix FOLDER @portkey-ai/gateway\`.
 
