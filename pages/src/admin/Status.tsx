@@ -71,7 +71,7 @@ function lines (status: CatalogStatus, standsIn: boolean): Array<[term: string, 
     ['Age', age === null ? 'not known' : duration(age)],
     ['Last success', lastSuccess === null ? 'none yet' : `${relative(lastSuccess)} (${fullDate(lastSuccess)})`],
     ['Last error', lastFailure === null ? 'none' : `${lastFailure.message} (${relative(lastFailure.at)}${lastError === null ? ', over since' : ''})`],
-    ['Next try', nextTry === null ? 'none is needed' : Date.parse(nextTry) < Date.now() ? 'now' : relative(nextTry)],
+    ['Next try', lastError === null && nextTry === null ? 'none is needed' : nextTry === null || Date.parse(nextTry) < Date.now() ? 'now' : relative(nextTry)],
     ...(skipped.count === 0 ? [] : [['Not shown', Object.entries(skipped.reasons).map(([reason, number]) => `${number}: ${reason}`).join('; ')] as [string, string]])
   ]
 }
