@@ -13,9 +13,11 @@ t.test('SIGTERM to one of two, with a stream under way: every new connection is 
   const port = await freePort()
   const settings = { INFERENCE_SERVICE_URL: upstream.url, REUSE_PORT: 'true', PORT: String(port), SHUTDOWN_GRACE: '20' }
   const ending = await spawnGateway(t, settings)
-  const stream = await rawClient(port, post('/v1/chat/completions', '{"stream":true}'))
-  await stream.until(/data: /)
+  // Connected while there is one process only.
+  const stream = await rawClient(port)
   await spawnGateway(t, settings)
+  stream.socket.write(post('/v1/chat/completions', '{"stream":true}'))
+  await stream.until(/data: /)
   ending.child.kill('SIGTERM')
   await eventually(() => listeners(port) === 1, 10_000)
   t.notMatch(stream.text(), '[DONE]', 'at once')

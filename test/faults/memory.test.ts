@@ -45,7 +45,9 @@ async function open (port: number, head: string): Promise<Socket> {
 const HEAD = 'POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\ncontent-type: application/json\r\n'
 
 t.test('a gateway of its own process', async t => {
-  const total = 60 * MB
+  const total = 95 * MB
+  /** MB. V8 may keep up to 64 MB of buffers before it looks which are in use; a body in memory would take 95. */
+  const limit = 80
   let sent = () => 0
   let upstreamSocket: Socket | undefined
   const upstream = createServer(socket => {
@@ -79,13 +81,13 @@ t.test('a gateway of its own process', async t => {
   })
 
   for (const path of ['chat/completions', 'embeddings']) {
-    await t.test(`an upload of 60 MB, stored on disk, to an upstream that reads nothing, ${path}`, async t => {
+    await t.test(`an upload of 95 MB, stored on disk, to an upstream that reads nothing, ${path}`, async t => {
       upstreamSocket = undefined
       const before = gateway.resident()
       const client = await open(gateway.port, `${HEAD.replace('chat/completions', path)}content-length: ${total + 11}\r\n\r\n{"text":"`)
       const written = flood(client, total)
       const most = await peak(gateway.resident, 1000)
-      t.ok(most - before < 64, `grew by ${Math.round(most - before)} MB`)
+      t.ok(most - before < limit, `grew by ${Math.round(most - before)} MB`)
       await eventually(() => written() >= total, 10_000)
       client.write('"}')
       await eventually(() => upstreamSocket?.isPaused() === true)
@@ -94,7 +96,7 @@ t.test('a gateway of its own process', async t => {
       const reading = upstreamSocket as unknown as Socket
       reading.on('data', (chunk: Buffer) => { received += chunk.length }).resume()
       await eventually(() => received > total - 0x10000, 10_000, () => `${received} bytes received`)
-      t.ok(gateway.resident() - before < 64)
+      t.ok(gateway.resident() - before < limit)
       client.destroy()
       await eventually(() => upstreamSocket!.closed)
     })
