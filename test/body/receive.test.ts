@@ -4,13 +4,9 @@ import t from 'tap'
 import { PassThrough, type Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { receiveBody, type RequestBody } from '../../src/body/receive.ts'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { SpoolSpace } from '../../src/body/spool.ts'
+import { collectGarbage } from '../garbage.ts'
 import { eventually } from '../helper.ts'
-
-setFlagsFromString('--expose-gc')
-const collectGarbage: () => void = runInNewContext('gc')
 
 function receive () {
   const source = new PassThrough()

@@ -1,14 +1,10 @@
 // A thousand clients that leave at random moments: afterwards there is no socket,
 // no descriptor, no slot and no memory more than before. SEED=… tries other moments.
 import t from 'tap'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { connect, type Socket } from 'node:net'
+import { collectGarbage } from '../garbage.ts'
 import { seededRandom } from '../random.ts'
 import { backAtRest, descriptors, eventually, post, startRig, type Rig } from './helper.ts'
-
-setFlagsFromString('--expose-gc')
-const collectGarbage = runInNewContext('gc') as () => void
 
 const seed = Number(process.env.SEED ?? 1)
 const random = seededRandom(seed)

@@ -2,18 +2,15 @@
 // and paths leave the memory where it was.
 import t from 'tap'
 import { connect } from 'node:net'
-import { setFlagsFromString } from 'node:v8'
 import { setTimeout as delay } from 'node:timers/promises'
-import { runInNewContext } from 'node:vm'
+import { collectGarbage } from '../garbage.ts'
 import { post, startGateway } from '../helper.ts'
 import { startService } from '../field/helper.ts'
 
-setFlagsFromString('--expose-gc')
-const collect = runInNewContext('gc') as () => void
 const heap = async () => {
   await delay(100)
   // V8 keeps the shapes of dead objects for some collections.
-  for (let i = 0; i < 5; i++) collect()
+  for (let i = 0; i < 5; i++) collectGarbage()
   const { heapUsed, external } = process.memoryUsage()
   return (heapUsed + external) / 1e6
 }
