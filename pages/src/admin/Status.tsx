@@ -64,14 +64,20 @@ function closeByKey ({ key, currentTarget }: KeyboardEvent<HTMLDetailsElement>):
 }
 
 function lines (status: CatalogStatus, standsIn: boolean): Array<[term: string, text: string]> {
-  const { lastError, lastFailure, lastSuccess, nextTry, age, skipped } = status
+  const { lastError, lastFailure, lastSuccess, age, skipped } = status
   return [
     ['Source', sourceName(status.source)],
     ['Shown now', standsIn ? `${sourceName(status.origin)}, which stands in for ${sourceName(status.source)}` : sourceName(status.origin)],
     ['Age', age === null ? 'not known' : duration(age)],
     ['Last success', lastSuccess === null ? 'none yet' : `${relative(lastSuccess)} (${fullDate(lastSuccess)})`],
     ['Last error', lastFailure === null ? 'none' : `${lastFailure.message} (${relative(lastFailure.at)}${lastError === null ? ', over since' : ''})`],
-    ['Next try', lastError === null && nextTry === null ? 'none is needed' : nextTry === null || Date.parse(nextTry) < Date.now() ? 'now' : relative(nextTry)],
+    ['Next try', nextTryOf(status)],
     ...(skipped.count === 0 ? [] : [['Not shown', Object.entries(skipped.reasons).map(([reason, number]) => `${number}: ${reason}`).join('; ')] as [string, string]])
   ]
+}
+
+/** A catalog that fails and has no next try is being tried now. */
+function nextTryOf ({ lastError, nextTry }: CatalogStatus): string {
+  if (nextTry !== null && Date.parse(nextTry) >= Date.now()) return relative(nextTry)
+  return nextTry === null && lastError === null ? 'none is needed' : 'now'
 }
