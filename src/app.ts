@@ -19,6 +19,7 @@ import reload from '../plugins/reload.ts'
 import requestIdHeader, { requestIdOptions } from '../plugins/request-id.ts'
 import { logOptions } from '../plugins/request-log.ts'
 import securityHeaders from '../plugins/security-headers.ts'
+import { serializerOptions } from '../plugins/serializers.ts'
 import traces from '../plugins/traces.ts'
 import type { Config } from './config.ts'
 import { Credentials } from './http/credentials.ts'
@@ -42,6 +43,7 @@ export async function buildApp (config: Config): Promise<FastifyInstance> {
     ...errorOptions(),
     ...requestIdOptions(trust),
     ...logOptions(config.LOG_LEVEL),
+    ...serializerOptions(),
     trustProxy: trust,
     // The catalog waits for its database, and has a limit of its own.
     pluginTimeout: 0,

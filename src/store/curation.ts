@@ -9,8 +9,8 @@ import { checkRemovable, created, exported, imported, knownModel, patched, refus
 import { StoreFailure } from './failure.ts'
 import { IMPORT_LIMIT, importProblems } from './import.ts'
 import type { ModelReplacement, NewModel } from './inputs.ts'
-import type { ModelDraft, ModelRecord } from './records.ts'
-import { MOST_MODELS, type ModelStore } from './store.ts'
+import { MOST_MODELS, type ModelDraft, type ModelRecord } from './records.ts'
+import type { ModelStore } from './store.ts'
 import { ofSource, ofTable, overlaid, type AdminModel } from './view.ts'
 
 /** An edit of one model: its id, the key's name, and the `If-Match` tag. */

@@ -18,6 +18,9 @@ export interface PlacedRecord {
   position: number
 }
 
+/** Most models in the table and in an import. */
+export const MOST_MODELS = 10_000
+
 /** The position of a row without one, which was inserted by hand. */
 export const NO_PLACE = Number.MAX_SAFE_INTEGER
 

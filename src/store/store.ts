@@ -7,7 +7,7 @@ import type { Engine } from './engine.ts'
 import { failureKind, StoreFailure } from './failure.ts'
 import { databaseIdentity } from './identity.ts'
 import { postgresEngine } from './postgres.ts'
-import { inOrder, placedRecord, rowOf, settled, type ModelDraft, type ModelRecord, type PlacedRecord } from './records.ts'
+import { inOrder, MOST_MODELS, placedRecord, rowOf, settled, type ModelDraft, type ModelRecord, type PlacedRecord } from './records.ts'
 import { isPrepared, migrate, type ModelRow, type Tables } from './schema.ts'
 import { sqliteEngine } from './sqlite.ts'
 
@@ -23,9 +23,6 @@ export interface StoreOptions {
   /** Days after which audit entries are not shown any more, and are removed by a later edit. */
   auditDays: number
 }
-
-/** Most models in the table and in an import. */
-export const MOST_MODELS = 10_000
 
 // A statement takes 32,766 parameters in SQLite and 65,535 in PostgreSQL.
 const CHUNK = 250
