@@ -7,6 +7,7 @@ import { connect } from 'node:net'
 import { inflateSync } from 'node:zlib'
 import { test, type Test } from 'tap'
 import { startFakeInference, type StandInOptions } from './fake-inference.ts'
+import { nodeCommand } from './spawn.ts'
 
 async function start (t: Test, options: StandInOptions = {}) {
   const standIn = await startFakeInference(options)
@@ -259,7 +260,7 @@ test('a reader that stops reading holds the answer back', async t => {
 
 test('runs by itself: says what it is, stops on SIGTERM, and a port in use is one line', async t => {
   const run = (...flags: string[]) => {
-    const child = spawn(process.execPath, ['test/fake-inference.ts', ...flags], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(...nodeCommand(['test/fake-inference.ts', ...flags]), { stdio: ['ignore', 'pipe', 'pipe'] })
     const out = { text: '' }
     child.stdout.on('data', chunk => { out.text += chunk })
     child.stderr.on('data', chunk => { out.text += chunk })

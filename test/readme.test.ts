@@ -10,6 +10,7 @@ import { test } from 'tap'
 import { ConfigSchema, loadConfig } from '../src/config.ts'
 import { PNG_SIGNATURE } from './clients.ts'
 import { eventually } from './helper.ts'
+import { nodeCommand } from './spawn.ts'
 
 const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')
 const readme = read('README.md')
@@ -47,7 +48,7 @@ const hasCurl = (() => {
 
 test('every curl line works as pasted', { skip: hasCurl ? false : 'no curl on this machine' }, async t => {
   t.strictSame(Object.keys(commands), Object.keys(EXPECTED))
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', 'scripts/demo.ts'], { env: { ...process.env, PORT: '0', INFERENCE_SERVICE_URL: '' }, stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(...nodeCommand(['scripts/demo.ts'], { PORT: '0' }), { stdio: ['ignore', 'pipe', 'inherit'] })
   t.teardown(async () => {
     const closed = once(child, 'close')
     child.kill()

@@ -13,9 +13,19 @@ export interface Program {
   readonly output: () => string
 }
 
-/** A command line that runs Node in that environment alone: without what tap adds to child processes, which makes their start twice as long. */
-export function nodeCommand (args: readonly string[], environment: Record<string, string>): [command: string, args: string[]] {
-  return ['env', ['-i', ...Object.entries(environment).map(([name, value]) => `${name}=${value}`), process.execPath, '--disable-warning=ExperimentalWarning', ...args]]
+/**
+ * A command line that runs a program in that environment and PATH alone: without
+ * what tap adds to child processes, which makes the start of a Node twice as long.
+ */
+export function commandLine (program: string, args: readonly string[], environment: Record<string, string> = {}): [command: string, args: string[]] {
+  const { PATH, NODE_COMPILE_CACHE } = process.env
+  const variables = { ...(PATH && { PATH }), ...(NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE }), ...environment }
+  return ['env', ['-i', ...Object.entries(variables).map(([name, value]) => `${name}=${value}`), program, ...args]]
+}
+
+/** As {@link commandLine}, for Node. */
+export function nodeCommand (args: readonly string[], environment?: Record<string, string>): [command: string, args: string[]] {
+  return commandLine(process.execPath, ['--disable-warning=ExperimentalWarning', ...args], environment)
 }
 
 /**
@@ -23,9 +33,7 @@ export function nodeCommand (args: readonly string[], environment: Record<string
  * ended with the test. Of the environment it gets PATH and the settings given.
  */
 export function spawnScript (t: Teardown, script: string, settings: Record<string, string> = {}): Program {
-  const { PATH, NODE_COMPILE_CACHE } = process.env
-  const [command, args] = nodeCommand([script], { ...(PATH && { PATH }), ...(NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE }), PORT: '0', ...settings })
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(...nodeCommand([script], { PORT: '0', ...settings }), { stdio: ['ignore', 'pipe', 'pipe'] })
   t.teardown(() => { child.kill('SIGKILL') })
   let [out, err, output] = ['', '', '']
   child.stdout.on('data', chunk => { out += chunk; output += chunk })

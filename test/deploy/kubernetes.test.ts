@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { parseAllDocuments } from 'yaml'
+import { nodeCommand } from '../spawn.ts'
 import { areSettings } from './settings.ts'
 
 interface KubernetesObject { apiVersion: string, kind: string, metadata: { name: string, namespace?: string, labels?: Record<string, string> }, [field: string]: any }
@@ -33,7 +34,7 @@ function hasNoUnknownField (t: Test, objects: KubernetesObject[]): void {
   const folder = t.testdir({ 'objects.ts': source })
   const root = new URL('../..', import.meta.url).pathname
   try {
-    execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '--noEmit', '--strict', '--ignoreConfig', '--skipLibCheck', '--module', 'nodenext', '--types', 'node', join(folder, 'objects.ts')], { encoding: 'utf8' })
+    execFileSync(...nodeCommand([join(root, 'node_modules/typescript/bin/tsc'), '--noEmit', '--strict', '--ignoreConfig', '--skipLibCheck', '--module', 'nodenext', '--types', 'node', join(folder, 'objects.ts')]), { encoding: 'utf8' })
     t.pass('no unknown field')
   } catch (error) {
     t.fail(`unknown fields:\n${(error as { stdout: string }).stdout}`)

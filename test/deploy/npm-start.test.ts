@@ -10,16 +10,14 @@ import { setTimeout } from 'node:timers/promises'
 import { test, type Test } from 'tap'
 import { startFakeInference } from '../fake-inference.ts'
 import { eventually } from '../helper.ts'
+import { commandLine } from '../spawn.ts'
 
 const checkNode = new URL('../../scripts/check-node.cjs', import.meta.url).pathname
 
 /** `npm start` in a process group of its own, as a terminal starts it. */
 async function npmStart (t: Test, service: string) {
-  const child = spawn('npm', ['start'], {
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'info', INFERENCE_SERVICE_URL: service, SHUTDOWN_GRACE: '10' }
-  })
+  const environment = { PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'info', INFERENCE_SERVICE_URL: service, SHUTDOWN_GRACE: '10' }
+  const child = spawn(...commandLine('npm', ['start'], environment), { detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', chunk => { output += chunk })
   const listening = () => /"pid":(\d+)[^\n]*listening at http:\/\/127\.0\.0\.1:(\d+)/.exec(output)

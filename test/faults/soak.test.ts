@@ -2,10 +2,11 @@
 // once, where the tables have them one at a time.
 import t from 'tap'
 import { execFile } from 'node:child_process'
+import { nodeCommand } from '../spawn.ts'
 
 t.test('two seconds', async t => {
   const { code, out } = await new Promise<{ code: number, out: string }>(resolve => {
-    execFile(process.execPath, ['--disable-warning=ExperimentalWarning', 'scripts/soak.ts', '--seconds', '2'], (error, out) => resolve({ code: Number(error?.code ?? 0), out }))
+    execFile(...nodeCommand(['scripts/soak.ts', '--seconds', '2']), (error, out) => resolve({ code: Number(error?.code ?? 0), out }))
   })
   t.match(out, /^soak: 2 s, seed \d+$/m)
   t.match(out, /without an owner: 0$/m)

@@ -9,6 +9,7 @@ import { test } from 'tap'
 import type { Locator } from 'playwright-core'
 import { noBrowser, openPage } from '../browser.ts'
 import { PNG_SIGNATURE, startPair } from '../clients.ts'
+import { nodeCommand } from '../spawn.ts'
 import { unexpected } from './helper.ts'
 
 const run = promisify(execFile)
@@ -51,7 +52,7 @@ test('in a browser: requests as code', { skip: noBrowser }, async t => {
     if (language === 'curl') return (await run('bash', ['-c', code], { cwd: folder })).stdout
     const script = join(folder, language + (language === 'Python' ? '.py' : '.mjs'))
     writeFileSync(script, code)
-    if (language !== 'Python') return (await run(process.execPath, ['--disable-warning=ExperimentalWarning', script], { cwd: folder })).stdout
+    if (language !== 'Python') return (await run(...nodeCommand([script]), { cwd: folder })).stdout
     return existsSync('/usr/bin/python3') ? (await run('/usr/bin/python3', ['-m', 'py_compile', script])).stderr : ''
   }
 
