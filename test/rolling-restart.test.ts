@@ -11,7 +11,7 @@ import { eventually } from './helper.ts'
 import { spawnGateway } from './spawn.ts'
 
 t.test('two gateways, restarted in turn under load', async t => {
-  const upstream = await startFakeInference({ tokens: 5, tokensPerSecond: 200 })
+  const upstream = await startFakeInference({ tokens: 5, tokensPerSecond: 50 })
   const startBackend = () => spawnGateway(t, { INFERENCE_SERVICE_URL: upstream.url })
   const backends = [await startBackend(), await startBackend()]
   const agent = new Agent({ keepAlive: true })
