@@ -15,7 +15,20 @@ test('the key, the list and the status', { skip: noBrowser }, async t => {
     await signIn(page, 'a-wrong-key')
     await page.getByText('This is not an admin key of this gateway.').waitFor()
     t.equal(await page.evaluate('sessionStorage.length'), 0, 'a wrong key is not kept')
-    await signIn(page)
+    const { promise: released, resolve: release } = Promise.withResolvers<void>()
+    let checks = 0
+    await page.route('**/admin/catalog', async route => {
+      checks++
+      await released
+      await route.continue()
+    })
+    await page.getByLabel('Admin key').fill(KEY)
+    await page.keyboard.press('Enter')
+    await page.getByRole('button', { name: 'Checking…' }).waitFor()
+    await page.keyboard.press('Enter')
+    await page.evaluate('new Promise(resolve => setTimeout(resolve, 100))')
+    t.equal(checks, 1, 'Enter, pressed again while the key is checked, does nothing')
+    release()
     await table.waitFor()
     await page.reload()
     await table.getByText('gemini-1.5-pro').waitFor()

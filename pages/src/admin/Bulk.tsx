@@ -1,5 +1,6 @@
 import { useRef } from 'react'
 import { useFocusHeir } from '../shared/focus-heir.ts'
+import { BusyButton } from '../shared/ui.tsx'
 import type { Progress } from './actions.ts'
 import { models } from './words.ts'
 
@@ -16,8 +17,7 @@ interface BulkProps {
 export function Bulk ({ count, progress, onSwitch, onClear }: BulkProps) {
   const group = useRef<HTMLDivElement>(null)
   useFocusHeir(group, () => null)
-  const busy = progress !== null
-  const button = (text: string, isActive: boolean) => <button type='button' aria-disabled={busy} onClick={() => { if (!busy) onSwitch(isActive) }}>{text}</button>
+  const button = (text: string, isActive: boolean) => <BusyButton busy={progress !== null} onClick={() => onSwitch(isActive)}>{text}</BusyButton>
   return (
     <div ref={group} className='bulk' role='group' aria-label='Selected models'>
       <span role='status'>{progress === null ? `${models(count)} selected` : `${progress.done} of ${models(progress.total)} done`}</span>

@@ -3,7 +3,7 @@ import { useEffect, useId, useRef, useState, type SubmitEvent } from 'react'
 import { flushSync } from 'react-dom'
 import { Dialog } from '../shared/dialog.tsx'
 import { useFocusHeir } from '../shared/focus-heir.ts'
-import { Notice } from '../shared/ui.tsx'
+import { BusyButton, Notice } from '../shared/ui.tsx'
 import { afterEdit, afterPatch } from './actions.ts'
 import { ApiError, createModel, getModel, patchModel } from './api.ts'
 import { Conflict, conflictWith, type Collision } from './Conflict.tsx'
@@ -72,7 +72,6 @@ export function Editor ({ record, editable, onClose }: EditorProps) {
 
   async function save (event: SubmitEvent<HTMLFormElement>): Promise<void> {
     event.preventDefault()
-    if (busy) return
     setBusy(true)
     setProblems({})
     setFailure('')
@@ -150,7 +149,7 @@ export function Editor ({ record, editable, onClose }: EditorProps) {
           ? <Leaving onLeave={onClose} onStay={() => setLeaving(false)} heir={() => form.current?.querySelector('input:not([readonly])')} />
           : (
             <div className='row'>
-              {editable && <button type='submit' form={formId} className='primary' aria-disabled={busy}>{busy ? 'Saving…' : record === null || gone ? 'Add' : 'Save'}</button>}
+              {editable && <BusyButton type='submit' form={formId} className='primary' busy={busy}>{busy ? 'Saving…' : record === null || gone ? 'Add' : 'Save'}</BusyButton>}
               <button type='button' onClick={close}>{editable ? 'Cancel' : 'Close'}</button>
             </div>
             )}

@@ -1,6 +1,6 @@
 import { useRef } from 'react'
 import { useFocusHeir } from '../shared/focus-heir.ts'
-import { Notice } from '../shared/ui.tsx'
+import { BusyButton, Notice } from '../shared/ui.tsx'
 import { fieldChanges } from './fields.ts'
 import { idsMoved } from './order.ts'
 import { useAudit } from './queries.ts'
@@ -42,7 +42,7 @@ export function History () {
 function Older ({ busy, onClick }: { busy: boolean, onClick: () => unknown }) {
   const button = useRef<HTMLButtonElement>(null)
   useFocusHeir(button, () => null)
-  return <button ref={button} type='button' aria-disabled={busy} onClick={() => { if (!busy) onClick() }}>{busy ? 'Reading…' : 'Show older changes'}</button>
+  return <BusyButton ref={button} busy={busy} onClick={() => onClick()}>{busy ? 'Reading…' : 'Show older changes'}</BusyButton>
 }
 
 function grouped (entries: AuditEntry[]): Revision[] {

@@ -2,7 +2,7 @@ import { useQueryClient } from '@tanstack/react-query'
 import { useId, useState, type ReactNode } from 'react'
 import { flushSync } from 'react-dom'
 import { Dialog } from '../shared/dialog.tsx'
-import { Notice } from '../shared/ui.tsx'
+import { BusyButton, Notice } from '../shared/ui.tsx'
 import { afterEdit } from './actions.ts'
 import { ApiError, exportCatalog, importCatalog } from './api.ts'
 import { difference, NotACatalog, readCatalog, type Difference, type Item } from './difference.ts'
@@ -45,7 +45,6 @@ export function Import ({ onClose }: { onClose: () => void }) {
   }
 
   async function replace ({ file, etag, changes: { moved } }: Preview): Promise<void> {
-    if (busy) return
     setBusy(true)
     setFailure('')
     try {
@@ -78,9 +77,9 @@ export function Import ({ onClose }: { onClose: () => void }) {
       {preview !== null && <Changes {...preview.changes} />}
       <footer className='row'>
         {preview !== null && hasChanges(preview.changes) && (
-          <button type='button' className={preview.changes.removesMost ? 'danger' : 'primary'} aria-disabled={busy} onClick={async () => await replace(preview)}>
+          <BusyButton className={preview.changes.removesMost ? 'danger' : 'primary'} busy={busy} onClick={async () => await replace(preview)}>
             {busy ? 'Importing…' : preview.changes.removesMost ? `Replace, and remove ${models(preview.changes.removed.length)}` : 'Import'}
-          </button>
+          </BusyButton>
         )}
         <button type='button' onClick={onClose}>Cancel</button>
       </footer>

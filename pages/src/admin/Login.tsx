@@ -1,5 +1,6 @@
 import { useId, useRef, useState, type SubmitEvent } from 'react'
 import { isSendable } from '../shared/api-key.ts'
+import { BusyButton } from '../shared/ui.tsx'
 import { ApiError, tryKey } from './api.ts'
 import { holdKey, useHeldKey } from './key.ts'
 import { wordsOf } from './words.ts'
@@ -37,7 +38,7 @@ export function Login () {
       />
       <p id={`${id}-hint`} className='hint'>One of the keys in ADMIN_API_KEY. This tab keeps it until it is closed; it is stored nowhere else.</p>
       <p id={`${id}-problem`} className='problem' role='alert'>{problem}</p>
-      <button type='submit' className='primary' aria-disabled={busy}>{busy ? 'Checking…' : 'Enter'}</button>
+      <BusyButton type='submit' className='primary' busy={busy}>{busy ? 'Checking…' : 'Enter'}</BusyButton>
     </form>
   )
 }

@@ -1,6 +1,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import type { FocusEvent, KeyboardEvent } from 'react'
 import { Icon } from '../shared/icons.tsx'
+import { BusyButton } from '../shared/ui.tsx'
 import { refreshCatalog } from './api.ts'
 import { tell, tellFailure } from './notices.tsx'
 import { KEYS, useStatus } from './queries.ts'
@@ -45,9 +46,9 @@ export function Status () {
         <h2>Catalog status</h2>
         <dl>{lines(status, standsIn).map(([term, text]) => <div key={term}><dt>{term}</dt><dd>{text}</dd></div>)}</dl>
         {error !== null && <p className='problem'>{wordsOf(error)}</p>}
-        <button type='button' aria-disabled={refresh.isPending} onClick={() => { if (!refresh.isPending) refresh.mutate() }}>
+        <BusyButton busy={refresh.isPending} onClick={() => refresh.mutate()}>
           <Icon name='refresh' />{refresh.isPending ? 'Refreshing…' : 'Refresh now'}
-        </button>
+        </BusyButton>
       </div>
     </details>
   )

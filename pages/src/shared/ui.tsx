@@ -1,4 +1,4 @@
-import { useState, type MouseEvent, type ReactNode } from 'react'
+import { useState, type ComponentProps, type MouseEvent, type ReactNode } from 'react'
 import { Icon } from './icons.tsx'
 
 /** The line at the top of each page: its name, and the way to the others. */
@@ -35,6 +35,18 @@ export function Notice ({ tone = 'info', title, children, actions }: { tone?: To
       {actions !== undefined && <div className='row'>{actions}</div>}
     </div>
   )
+}
+
+/**
+ * A button that does nothing while its work is under way. It keeps the focus, which
+ * a `disabled` one would lose. In a form it stops Enter too.
+ */
+export function BusyButton ({ busy, onClick, ...props }: ComponentProps<'button'> & { busy: boolean }) {
+  function click (event: MouseEvent<HTMLButtonElement>): void {
+    if (busy) event.preventDefault()
+    else onClick?.(event)
+  }
+  return <button type='button' {...props} aria-disabled={busy} onClick={click} />
 }
 
 /** Copies a text to the clipboard, and says so for two seconds; that it failed, until the next try. */

@@ -4,6 +4,7 @@ import { useRef, useState, type SubmitEvent } from 'react'
 import { isSendable } from '../shared/api-key.ts'
 import { GATEWAY_URL } from '../shared/gateway.ts'
 import { Icon } from '../shared/icons.tsx'
+import { BusyButton } from '../shared/ui.tsx'
 import { keepKey, useSessionKey } from './session-key.ts'
 
 /**
@@ -38,7 +39,7 @@ function KeyForm ({ label, onKey }: { label: string, onKey: (key: string) => voi
   async function use (event: SubmitEvent): Promise<void> {
     event.preventDefault()
     const key = field.current?.value.trim() ?? ''
-    if (busy || key === '') return
+    if (key === '') return
     setBusy(true)
     // Empty in between: a screen reader reads the same words anew.
     setProblem('')
@@ -54,7 +55,7 @@ function KeyForm ({ label, onKey }: { label: string, onKey: (key: string) => voi
       <Icon name='key' />
       <label htmlFor='api-key'>{label}</label>
       <input ref={field} id='api-key' type='password' autoComplete='off' onChange={() => setProblem('')} placeholder='API key' aria-invalid={problem !== ''} aria-describedby='api-key-problem' />
-      <button type='submit' className='primary' aria-disabled={busy}>{busy ? 'Checking…' : 'Use key'}</button>
+      <BusyButton type='submit' className='primary' busy={busy}>{busy ? 'Checking…' : 'Use key'}</BusyButton>
       <span className='hint muted'>It is kept in this tab only.</span>
       <span id='api-key-problem' className='hint' role='alert'>{problem}</span>
     </form>
