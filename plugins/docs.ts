@@ -28,6 +28,8 @@ export interface DocsOptions {
 
 /** The folder of the page's compressed files, made by `npm run build`. */
 const BUILT = new URL('../openapi/dist/', import.meta.url)
+/** Swagger UI's page has none, so that a phone would show it in the width of a desktop. */
+const VIEWPORT = '<meta name="viewport" content="width=device-width, initial-scale=1">'
 const YEAR = 365 * 24 * 60 * 60 * 1000
 
 /** No inline code, nothing from other origins. Swagger UI needs `blob:` and `data:` for its icons and for answers. */
@@ -92,7 +94,7 @@ async function docsPage (scope: FastifyInstance): Promise<void> {
   scope.addHook('onSend', async (_request, reply, payload) => {
     if (typeof payload !== 'string' || !String(reply.getHeader('content-type')).startsWith('text/html')) return payload
     reply.header('cache-control', 'no-cache')
-    return names.reduce((html, [name, hashed]) => html.replace(`/${name}"`, `/${hashed}"`), payload)
+    return names.reduce((html, [name, hashed]) => html.replace(`/${name}"`, `/${hashed}"`), payload.replace('<head>', `<head>${VIEWPORT}`))
   })
   await scope.register(swaggerUi, {
     routePrefix: '/docs',

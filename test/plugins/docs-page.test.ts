@@ -46,12 +46,13 @@ test('in a browser: every operation is shown, and can be tried', { skip: noBrows
   t.strictSame(complaints.filter(complaint => !complaint.includes('404 (Not Found)')), [])
 })
 
-test('on plain http from another machine, the browser has nothing to complain of', { skip: noBrowser }, async t => {
+test('on a phone, over plain http: in its own width, and the browser has nothing to complain of', { skip: noBrowser }, async t => {
   const { port } = await startGateway(t, { ALLOWED_HOSTS: 'gateway.example' })
-  const { page, complaints } = await openPage(t, [`gateway.example:${port}`])
+  const { page, complaints } = await openPage(t, [`gateway.example:${port}`], { viewport: { width: 390, height: 664 }, isMobile: true })
   await page.goto(`http://gateway.example:${port}/docs`)
   await page.waitForSelector('.opblock')
   t.equal(await page.evaluate('isSecureContext'), false)
+  t.equal(await page.evaluate('innerWidth'), 390)
   t.strictSame(complaints, [])
 })
 
