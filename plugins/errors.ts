@@ -94,7 +94,8 @@ export function errorOptions () {
     }) as never,
     clientErrorHandler: function (this: FastifyInstance, error: Error & { code?: string }, socket: Socket) {
       const known = parserError(error)
-      if (known === undefined) {
+      // Browsers open connections that they may never use: nothing was asked, so nothing is refused.
+      if (known === undefined || socket.bytesRead === 0) {
         socket.destroy()
         return
       }

@@ -17,7 +17,6 @@ function drip (socket: Socket, byte: string): void {
 }
 
 const slow: Record<string, { settings: Record<string, string>, start: string | Buffer, drip?: string, answer?: number }> = {
-  'no byte': { settings: HEADERS, start: '' },
   'half a request line': { settings: HEADERS, start: 'POST /v1/ch' },
   'headers, dripping': { settings: HEADERS, start: HEAD + 'x-drip: ', drip: 'x' },
   'empty lines before the request, dripping': { settings: HEADERS, start: '\r\n', drip: '\r\n' },
@@ -75,14 +74,19 @@ t.test('a body in time, slowly', async t => {
   await backAtRest(rig)
 })
 
-t.test('500 connections without a byte are closed, and do not keep others out', async t => {
+t.test('500 connections without a byte are closed, do not keep others out, and are not refused requests', async t => {
   const rig = await startRig(t, socket => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'), HEADERS)
   const began = clock()
   const idle = await openIdle(rig.gateway.port, 500)
-  for (const socket of idle) socket.on('error', () => {}).resume()
+  let received = ''
+  for (const socket of idle) socket.on('error', () => {}).on('data', chunk => { received += chunk })
   t.equal((await send(rig.gateway.port, lastPost('/v1/chat/completions'))).status, 200)
   await eventually(() => idle.every(socket => socket.closed), 3000)
   t.ok(clock() - began < LIMIT + 1500)
+  t.equal(received, '')
+  const { text: counted } = await send(rig.gateway.port, 'GET /metrics HTTP/1.1\r\nhost: g\r\nconnection: close\r\n\r\n')
+  t.match(counted, /# TYPE gateway_requests_refused_total counter/)
+  t.notMatch(counted, 'request_timeout')
   await backAtRest(rig)
 })
 
