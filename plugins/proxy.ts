@@ -1,6 +1,7 @@
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { spoolFolder } from '../src/body/spool.ts'
 import type { Config } from '../src/config.ts'
 import { anthropicErrorBody, GatewayError } from '../src/errors.ts'
 import type { Trust } from '../src/http/trust.ts'
@@ -150,7 +151,7 @@ function forwarderSettings (config: Config, origin: string) {
       throughProxy: usesForwardProxy(process.env),
       ...(config.UPSTREAM_CA_FILE === undefined ? {} : { ca: trustedAuthorities(config.UPSTREAM_CA_FILE) })
     },
-    spool: { folder: config.SPOOL_DIR, limit: config.SPOOL_LIMIT },
+    spool: { folder: config.SPOOL_DIR && spoolFolder(config.SPOOL_DIR), limit: config.SPOOL_LIMIT },
     limits: {
       bodyLimit: config.BODY_LIMIT,
       connect: config.UPSTREAM_CONNECT_TIMEOUT * 1000,

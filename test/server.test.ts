@@ -27,6 +27,15 @@ t.test('a bad catalog file: the place and the reason, exit code 78', async t => 
   t.notMatch(output(), /at .*\.ts:/)
 })
 
+t.test('a folder for request bodies that cannot be used: the reason, exit code 78', async t => {
+  const folder = t.testdir({ file: '' })
+  for (const [name, reason] of [['missing', 'the folder does not exist'], ['file', 'it is not a folder']] as const) {
+    const { ended, output } = spawnScript(t, SERVER, { SPOOL_DIR: join(folder, name) })
+    t.equal(await ended, 78, name)
+    t.ok(output().includes(`SPOOL_DIR ${join(folder, name)}: ${reason}`), output())
+  }
+})
+
 t.test('a port in use: one clear line, exit code 1', async t => {
   const taken = createServer().listen(0, '127.0.0.1')
   await once(taken, 'listening')

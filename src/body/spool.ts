@@ -1,13 +1,30 @@
 import { randomUUID } from 'node:crypto'
+import { accessSync, constants } from 'node:fs'
 import { open, unlink, type FileHandle } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
+import { ConfigError } from '../config.ts'
 import { GatewayError } from '../errors.ts'
 import type { BodyEdit } from './scanner.ts'
 
 /** Bytes of one read. */
 const READ_SIZE = 65536
+
+/**
+ * The folder that `SPOOL_DIR` names. It is checked at the start, because otherwise only
+ * the first large body shows the mistake.
+ * @throws ConfigError where no file can be created there
+ */
+export function spoolFolder (folder: string): string {
+  try {
+    // The last part makes a file an error.
+    accessSync(`${folder}/.`, constants.W_OK | constants.X_OK)
+    return folder
+  } catch (error) {
+    throw new ConfigError([`SPOOL_DIR ${folder}${reasonOf(error) ?? `: ${(error as Error).message}`}`])
+  }
+}
 
 /** Where large bodies are stored, and how many bytes of them there are now. */
 export class SpoolSpace {
@@ -133,8 +150,10 @@ export class Spool {
 }
 
 function diskError (cause: unknown): GatewayError {
-  return new GatewayError('storage_full', { message: `The request body cannot be stored on disk${REASONS[(cause as NodeJS.ErrnoException).code ?? ''] ?? ''}.`, cause, headers: { 'retry-after': '5' } })
+  return new GatewayError('storage_full', { message: `The request body cannot be stored on disk${reasonOf(cause) ?? ''}.`, cause, headers: { 'retry-after': '5' } })
 }
+
+const reasonOf = (error: unknown): string | undefined => REASONS[(error as NodeJS.ErrnoException).code ?? '']
 
 const REASONS: Record<string, string> = {
   ENOSPC: ': the disk is full',
@@ -142,6 +161,7 @@ const REASONS: Record<string, string> = {
   EROFS: ': the disk is read-only',
   EACCES: ': the folder cannot be written to',
   ENOENT: ': the folder does not exist',
+  ENOTDIR: ': it is not a folder',
   EMFILE: ': too many files are open',
   ENFILE: ': too many files are open'
 }
