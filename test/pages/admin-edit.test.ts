@@ -23,7 +23,8 @@ test('editing models', { skip: noBrowser }, async t => {
 
   await t.test('a model is added; what the API refuses stands beside the field', async t => {
     await open('Add a model')
-    await field('Id').fill('org/model')
+    await field('Id').and(page.locator(':focus')).waitFor({ timeout: 2000 })
+    await page.keyboard.type('org/model')
     await field('Context length').fill('1,000')
     await dialog.getByText('Most tokens in one request, digits only.').waitFor({ timeout: 2000 })
     await save()
@@ -35,8 +36,8 @@ test('editing models', { skip: noBrowser }, async t => {
 
     await field('Name').fill('Model')
     await field('Context length').fill('131072')
-    await dialog.getByRole('group', { name: 'Takes' }).getByRole('checkbox', { name: 'image' }).check()
-    await dialog.getByRole('combobox', { name: 'Calls tools' }).selectOption('Yes')
+    await dialog.getByRole('group', { name: 'Input' }).getByRole('checkbox', { name: 'image' }).check()
+    await dialog.getByRole('combobox', { name: 'Tools' }).selectOption('Yes')
     await save()
     await said('Model was added.')
     t.match(await model('org/model'), { name: 'Model', type: 'chat', contextLength: 131072, isActive: true, capabilities: { input: ['image'], tools: true } })
@@ -48,7 +49,7 @@ test('editing models', { skip: noBrowser }, async t => {
     const before = await model('org/model')
     await open('Model')
     await field('Provider').fill('Organisation')
-    await dialog.getByRole('combobox', { name: 'Calls tools' }).selectOption('Not known')
+    await dialog.getByRole('combobox', { name: 'Tools' }).selectOption('Not known')
     await save()
     await said('Model was saved.')
     t.equal(await focused(page), 'BUTTON: Model', 'a message that is dismissed gives the focus back')
@@ -186,7 +187,7 @@ test('editing models', { skip: noBrowser }, async t => {
     await again.waitFor()
     for (let press = 0; press < 3; press++) await page.keyboard.press('Escape')
     await again.getByLabel('Admin key').fill(KEY)
-    await again.getByRole('button', { name: 'Enter' }).click()
+    await again.getByRole('button', { name: 'Sign in' }).click()
     await again.waitFor({ state: 'hidden' })
     t.equal(await field('Description').inputValue(), 'Typed before')
     await save()

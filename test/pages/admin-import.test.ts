@@ -60,7 +60,7 @@ test('import, export, history', { skip: noBrowser }, async t => {
     await choose(JSON.stringify(file))
     for (const text of ['1 model added', '1 model removed', '1 model changed', '1 model moved', '4 models unchanged.']) await summary(text).waitFor()
     const lines = await changes()
-    t.match(lines.find(line => line.startsWith('Gemini Pro')), /Name: Gemini 1.5 Pro → Gemini Pro.*Active: yes → no.*Calls tools: \(empty\) → yes/)
+    t.match(lines.find(line => line.startsWith('Gemini Pro')), /Name: Gemini 1.5 Pro → Gemini Pro.*Active: yes → no.*Tools: \(empty\) → yes/)
     t.ok(lines.some(line => line.includes('flux-pro')))
     await isAccessible(t, page, 'the preview of an import')
 

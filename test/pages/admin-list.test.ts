@@ -65,7 +65,22 @@ test('the key, the list and the status', { skip: noBrowser }, async t => {
     await found('6 models')
   })
 
+  await t.test('on a phone, names and ids are wrapped and not cut', async t => {
+    const wide = page.viewportSize() ?? { width: 1280, height: 720 }
+    await page.setViewportSize({ width: 390, height: 844 })
+    const { cut, heights } = await page.evaluate<{ cut: string[], heights: number[] }>(`({
+      cut: [...document.querySelectorAll('.models :is(.name, .about)')]
+        .filter(({ scrollWidth, clientWidth, scrollHeight, clientHeight }) => scrollWidth > clientWidth || scrollHeight > clientHeight + 1)
+        .map(element => element.textContent),
+      heights: [...new Set([...document.querySelectorAll('.models tr[data-id]')].map(row => row.getBoundingClientRect().height))]
+    })`)
+    t.same(cut, [])
+    t.equal(heights.length, 1, 'all rows are of one height, on which the window of a long list relies')
+    await page.setViewportSize(wide)
+  })
+
   await t.test('the status of the catalog', async t => {
+    await page.getByText('OK', { exact: true }).waitFor()
     await page.getByText('6 active models from the database').click()
     const panel = page.getByRole('group').filter({ hasText: 'Catalog status' })
     for (const text of ['Last success', 'Last error', 'Next try', 'Age']) await panel.getByText(text, { exact: true }).waitFor()

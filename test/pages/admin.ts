@@ -48,7 +48,7 @@ export async function openAdmin (t: Test, settings: Record<string, string> = {})
 /** Gives the key, as a person does. */
 export async function signIn (page: Page, key = KEY): Promise<void> {
   await page.getByLabel('Admin key').fill(key)
-  await page.getByRole('button', { name: 'Enter' }).click()
+  await page.getByRole('button', { name: 'Sign in' }).click()
 }
 
 /** The names of the models in the table, in order. */

@@ -120,7 +120,7 @@ test('in a browser: what is said when something fails', { skip: noBrowser }, asy
     const field = page.getByLabel('This gateway asks for an API key')
     await field.waitFor()
     await isAccessible(t, page, 'the field for a key')
-    await page.getByText('The gateway’s own choice; the answer names it.').first().waitFor()
+    await page.getByText('The gateway or the inference service chooses.').first().waitFor()
     t.equal(await page.getByText('could not be refreshed').count(), 0, 'the question for a key says it all')
     await field.fill('schlüssel')
     await page.keyboard.press('Enter')

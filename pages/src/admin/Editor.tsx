@@ -68,6 +68,9 @@ export function Editor ({ record, editable, onClose }: EditorProps) {
     return () => removeEventListener('beforeunload', warn)
   }, [dirty])
 
+  // A browser gives the focus to the first control, which closes the dialog.
+  useEffect(() => { if (record === null) form.current?.querySelector('input')?.focus() }, [record])
+
   useEffect(() => { form.current?.querySelector<HTMLElement>('[aria-invalid=true]')?.focus() }, [problems])
 
   async function save (event: SubmitEvent<HTMLFormElement>): Promise<void> {

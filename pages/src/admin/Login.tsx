@@ -38,7 +38,7 @@ export function Login () {
       />
       <p id={`${id}-hint`} className='hint'>One of the keys in ADMIN_API_KEY. This tab keeps it until it is closed; it is stored nowhere else.</p>
       <p id={`${id}-problem`} className='problem' role='alert'>{problem}</p>
-      <BusyButton type='submit' className='primary' busy={busy}>{busy ? 'Checking…' : 'Enter'}</BusyButton>
+      <BusyButton type='submit' className='primary' busy={busy}>{busy ? 'Checking…' : 'Sign in'}</BusyButton>
     </form>
   )
 }

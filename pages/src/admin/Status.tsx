@@ -38,7 +38,7 @@ export function Status () {
   return (
     <details className='status' onBlur={closeOutside} onKeyDown={closeByKey}>
       <summary>
-        <span className={troubled ? 'badge warning' : 'badge success'}>{troubled ? 'Needs attention' : 'In order'}</span>
+        <span className={troubled ? 'badge warning' : 'badge success'}>{troubled ? 'Needs attention' : 'OK'}</span>
         <span>{count(status.count, 'active model')} from {sourceName(status.origin)}</span>
         <Icon name='chevronDown' />
       </summary>

@@ -26,11 +26,11 @@ export const FIELDS = [
   { pointer: '/provider', label: 'Provider', control: 'line', hint: 'Who made it.' },
   { pointer: '/contextLength', label: 'Context length', control: 'number', hint: 'Most tokens in one request, digits only.' },
   { pointer: '/isActive', label: 'Active', control: 'switch', hint: 'Users see active models only.' },
-  { pointer: '/capabilities/input', label: 'Takes', control: 'kinds', options: kinds },
-  { pointer: '/capabilities/output', label: 'Gives', control: 'kinds', options: kinds },
-  { pointer: '/capabilities/tools', label: 'Calls tools', control: 'choice', options: ABILITY },
-  { pointer: '/capabilities/reasoning', label: 'Reasons first', control: 'choice', options: ABILITY },
-  { pointer: '/capabilities/structuredOutput', label: 'Keeps to a JSON schema', control: 'choice', options: ABILITY }
+  { pointer: '/capabilities/input', label: 'Input', control: 'kinds', options: kinds },
+  { pointer: '/capabilities/output', label: 'Output', control: 'kinds', options: kinds },
+  { pointer: '/capabilities/tools', label: 'Tools', control: 'choice', options: ABILITY },
+  { pointer: '/capabilities/reasoning', label: 'Reasoning', control: 'choice', options: ABILITY },
+  { pointer: '/capabilities/structuredOutput', label: 'Structured output (JSON)', control: 'choice', options: ABILITY }
 ] as const satisfies readonly Field[]
 
 /** A field that can be edited. */

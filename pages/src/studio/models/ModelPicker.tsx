@@ -46,7 +46,7 @@ export function ModelPicker ({ choices, value, onChange, defaultModel }: ModelPi
       />
       <div className='choices'>
         {filter === '' && (
-          <Row group={group} checked={value === null} onChoose={() => onChange(null)} name='Default model' description={defaultModel === undefined ? 'The gateway’s own choice; the answer names it.' : `The gateway chooses: ${defaultModel}`} />
+          <Row group={group} checked={value === null} onChoose={() => onChange(null)} name='Default model' description={defaultModel === undefined ? 'The gateway or the inference service chooses.' : `The gateway chooses: ${defaultModel}`} />
         )}
         {!known && <Row group={group} checked onChoose={() => {}} name={value} description='No longer offered. Requests still name it; choose another.' />}
         {shown.map(({ id, name, description, fact }) => (

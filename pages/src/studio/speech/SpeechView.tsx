@@ -26,7 +26,7 @@ export function SpeechView () {
           : <TranscribeForm onFile={file => runs.start(transcribeTask(file, settings))} />}
         <div className='scroll'>
           <div className='column stack'>
-            {list.length === 0 && <div className='welcome'><h2>Say it, or read it</h2><p className='muted'>Have a text spoken, or a recording transcribed. The task is in the settings.</p></div>}
+            {list.length === 0 && <div className='welcome'><h2>Text to speech, or speech to text</h2><p className='muted'>Have a text spoken, or a recording transcribed. Choose which one in the settings.</p></div>}
             {list.map(run => <SpokenCard key={run.id} run={run} runs={runs} />)}
           </div>
         </div>
