@@ -65,9 +65,9 @@ async function docsPlugin (app: FastifyInstance, { endpoints, publicUrl = '/' }:
       ],
       components: {
         securitySchemes: {
-          apiKey: { type: 'http', scheme: 'bearer', description: 'One of the gateway\'s `API_KEYS`. If it has none: a key of the inference service.' },
+          apiKey: { type: 'http', scheme: 'bearer', description: 'One of the gateway\'s `API_KEYS`, without its name. If it has none: a key of the inference service.' },
           apiKeyHeader: { type: 'apiKey', in: 'header', name: 'x-api-key', description: 'The same key, if there is no `Authorization` header.' },
-          adminKey: { type: 'http', scheme: 'bearer', description: 'The gateway\'s `ADMIN_API_KEY`.' }
+          adminKey: { type: 'http', scheme: 'bearer', description: 'One of the gateway\'s keys in `ADMIN_API_KEY`, without its name.' }
         }
       },
       // The empty requirement comes first, because a gateway without keys is open.

@@ -1,5 +1,6 @@
 // The log: who did what. A reader that stalls stops no request, and what it has not
 // read yet is not lost.
+import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { startFakeInference } from './fake-inference.ts'
 import { eventually, post, rawClient } from './helper.ts'
@@ -43,6 +44,11 @@ t.test('each line tells the client, the key and what it was about; never a promp
   t.match(edit, { outcome: 'complete', status: 200, key: 'alice', model: 'sdxl', method: 'PATCH' })
   t.match(lines(gateway).find(({ msg }) => msg === 'model gateway'), { version: String, catalog: 'database', upstream: upstream.url })
   t.notMatch(gateway.output(), /secret|a-key-of|key-of-alice|wrong-key/)
+
+  const section = readFileSync(new URL('../docs/operations.md', import.meta.url), 'utf8').split('## The log')[1]!
+  const documented = new Set([...section.matchAll(/`(\w+)`/g)].map(([, name]) => name))
+  const fields = new Set([refused, chat, edit].flatMap(line => Object.keys(line!)))
+  t.same([...fields].filter(name => !documented.has(name)), [], 'docs/operations.md explains each field')
 })
 
 t.test('a line about an error has its code, and each line the trace that its client named', async t => {
