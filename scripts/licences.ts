@@ -1,6 +1,6 @@
 /**
- * `npm run licences`: writes docs/licences.md, the packages that a running
- * gateway consists of, with their licences, from the lock file.
+ * `npm run licences`: writes docs/licences.md, the packages of which the
+ * gateway's process consists, with their licences, from the lock file.
  */
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
@@ -30,7 +30,7 @@ export function licencePage (bom: Bom): { page: string, refused: string[] } {
     .sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : a.version < b.version ? -1 : 1)
   const rows = packages.map(({ name, version, licence }) => `| \`${name}\` | ${version} | ${licence} |\n`).join('')
   return {
-    page: `# Licences\n\nThe packages that a running gateway consists of; made by \`npm run licences\` from the lock file.\n\n| package | version | licence |\n|---|---|---|\n${rows}`,
+    page: `# Licences\n\nThe packages of which the gateway's process consists. The built pages contain further ones: React and TanStack Query (MIT), and openai (Apache-2.0). Made by \`npm run licences\` from the lock file.\n\n| package | version | licence |\n|---|---|---|\n${rows}`,
     refused: packages.filter(({ licence }) => !ACCEPTED.includes(licence)).map(({ name, licence }) => `${name}: ${licence || 'none stated'}`)
   }
 }

@@ -105,8 +105,13 @@ test('.env.example lists every setting with its default and unit, and works as i
 })
 
 test('docs/dependencies.md has a reason for every dependency, and for nothing else', t => {
-  const [, production, development] = read('docs/dependencies.md').split(/^## .*$/m)
-  for (const [part, listed] of [[production, manifest.dependencies], [development, manifest.devDependencies]] as const) {
+  const [, production, development, pages, client] = read('docs/dependencies.md').split(/^## .*$/m)
+  const ofPages = JSON.parse(read('pages/package.json')).devDependencies
+  const ofClient = JSON.parse(read('client/package.json'))
+  for (const [part, listed] of [
+    [production, manifest.dependencies], [development, manifest.devDependencies], [pages, ofPages],
+    [client, { ...ofClient.dependencies, ...ofClient.peerDependencies, ...ofClient.devDependencies }]
+  ] as const) {
     const rows = [...part!.matchAll(/^\| `(\S+)` \| (.*) \|$/gm)]
     t.strictSame(rows.map(([, name]) => name).sort(), Object.keys(listed).sort())
     for (const [, name, reason] of rows) t.match(reason, /^\S.{10,}\.$/, name!)
