@@ -183,6 +183,20 @@ for (const { engine, skip, freshUrl } of ENGINES) {
       t.same(answers.toSorted(), [200, 412, 412, 412], 'one of several wins')
     })
 
+    t.test('an edit shows with the next request, also right after one by another gateway', async t => {
+      const DATABASE_URL = await freshUrl(t)
+      const [here, there] = [await start(t, { DATABASE_URL }), await start(t, { DATABASE_URL })]
+      for (const round of [1, 2, 3]) {
+        t.equal((await there.call('POST', '/admin/models', { ...NEW, id: `there-${round}` })).status, 201)
+        t.equal((await here.call('POST', '/admin/models', { ...NEW, id: `here-${round}` })).status, 201)
+        const ids = await here.listed()
+        t.ok(ids.includes(`here-${round}`) && ids.includes(`there-${round}`), 'both edits')
+      }
+      t.equal((await there.call('PATCH', '/admin/models/here-1', { isActive: false })).status, 200)
+      t.equal((await here.call('DELETE', '/admin/models/here-2')).status, 204)
+      t.notOk((await here.listed()).some(id => ['here-1', 'here-2'].includes(id)))
+    })
+
     t.test('order: the models named change places among themselves', async t => {
       const { call, listed } = await start(t)
       const ids = await call('PUT', '/admin/catalog/order', ['flux-pro', 'sdxl'])

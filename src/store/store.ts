@@ -18,6 +18,13 @@ export interface Contents {
   placed: PlacedRecord[]
 }
 
+/** The result of an edit of one model. */
+interface Edited {
+  revision: number
+  /** The whole content after it; undefined if the content before it is not known, because another process has edited it. */
+  contents: Contents | undefined
+}
+
 /** Settings of a store. */
 export interface StoreOptions {
   /** Days after which audit entries are not shown any more, and are removed by a later edit. */
@@ -41,6 +48,8 @@ export class ModelStore {
   #copy: Contents | undefined
   /** Whether the copy is the unread result of an edit. */
   #fresh = false
+  /** The revision of the last edit by this process. */
+  #edited = -1
   /** Number of refresh requests to all replicas, including this process's last one. */
   #refreshed = 0
   #unpruned = { entries: Infinity, since: 0 }
@@ -60,9 +69,9 @@ export class ModelStore {
     this.#engine.useUrl?.(url)
   }
 
-  /** The revision that this process last read or wrote. */
+  /** The revision that this process last read or wrote. An edit after one of another process leaves the copy behind it. */
   get revision (): number | undefined {
-    return this.#copy?.revision
+    return this.#copy && Math.max(this.#copy.revision, this.#edited)
   }
 
   /**
@@ -135,12 +144,13 @@ export class ModelStore {
    * @returns the record after the change
    */
   async changeOne (who: string, id: string, edit: (record: ModelRecord | undefined) => ModelDraft | undefined): Promise<ModelRecord | undefined> {
-    const { placed, contents } = await this.#transaction(async db => await this.#changeOne(db, who, id, edit))
+    const { placed, revision = -1, contents } = await this.#transaction(async db => await this.#changeOne(db, who, id, edit))
+    this.#edited = Math.max(this.#edited, revision)
     if (contents !== undefined) this.#keep(contents, true)
     return placed?.record
   }
 
-  async #changeOne (db: Transaction<Tables>, who: string, id: string, edit: (record: ModelRecord | undefined) => ModelDraft | undefined): Promise<{ placed: PlacedRecord | undefined, contents?: Contents | undefined }> {
+  async #changeOne (db: Transaction<Tables>, who: string, id: string, edit: (record: ModelRecord | undefined) => ModelDraft | undefined): Promise<{ placed: PlacedRecord | undefined } & Partial<Edited>> {
     await lock(db)
     const row = await db.selectFrom('models').selectAll().where('id', '=', id).executeTakeFirst()
     const known = row && placedRecord(row)
@@ -153,26 +163,26 @@ export class ModelStore {
       if (unpositioned > 0) {
         const before = await this.#read(db)
         const { contents } = await this.#write(db, before, [...before.placed.map(({ record }) => record), draft], who)
-        return { placed: contents.placed.find(({ record }) => record.id === id), contents }
+        return { placed: contents.placed.find(({ record }) => record.id === id), revision: contents.revision, contents }
       }
       const placed = { record: settled(draft, undefined, at), position: (last ?? 0) + 1 }
       await db.insertInto('models').values(rowOf(placed)).execute()
-      return { placed, contents: await this.#finishOne(db, who, at, undefined, placed) }
+      return { placed, ...await this.#finishOne(db, who, at, undefined, placed) }
     }
     const record = draft && settled(draft, known?.record, at)
     if (record === known?.record) return { placed: known }
     if (record === undefined) await db.deleteFrom('models').where('id', '=', id).execute()
     else await db.updateTable('models').set(rowOf({ record, position: known?.position as number })).where('id', '=', id).execute()
     const placed = record && { record, position: known?.position as number }
-    return { placed, contents: await this.#finishOne(db, who, at, known, placed) }
+    return { placed, ...await this.#finishOne(db, who, at, known, placed) }
   }
 
-  /** Records and announces the change of one model. @returns the whole content after it, if the content before it is known */
-  async #finishOne (db: Transaction<Tables>, who: string, at: string, before: PlacedRecord | undefined, after: PlacedRecord | undefined): Promise<Contents | undefined> {
+  /** Records and announces the change of one model. */
+  async #finishOne (db: Transaction<Tables>, who: string, at: string, before: PlacedRecord | undefined, after: PlacedRecord | undefined): Promise<Edited> {
     const copy = this.#copy
     const revision = await this.#commit(db, who, at, [changeOf(before?.record, after?.record)])
-    if (copy?.revision !== revision - 1) return undefined
-    return { revision, placed: withOne(copy.placed, before, after) }
+    const contents = copy?.revision === revision - 1 ? { revision, placed: withOne(copy.placed, before, after) } : undefined
+    return { revision, contents }
   }
 
   /** The audit before a given entry, newest first: at most `limit` entries, fewer if they are long. */
