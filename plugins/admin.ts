@@ -97,7 +97,7 @@ function adminRoutes (scope: FastifyInstance): void {
       (type === undefined || record.type === type) &&
       (active === undefined || record.isActive === active) &&
       (wanted === undefined || [record.id, record.name, record.description, record.provider].some(text => text?.toLowerCase().includes(wanted))))
-    const { data, next } = pageOf(models, ({ record, position }) => [MODEL_TYPES.indexOf(record.type), position, record.id], limit, readCursor(ModelPositionSchema, cursor))
+    const { data, next } = pageOf(models, ({ record, position }) => [MODEL_TYPES.indexOf(record.type), ...position, record.id], limit, readCursor(ModelPositionSchema, cursor))
     return { data: data.map(shownModel), next }
   })
 

@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { startApp, tempFile } from './catalog/helper.ts'
-import { ENGINES } from './store/engines.ts'
+import { byHand, ENGINES } from './store/engines.ts'
 
 const KEYS = { ada: 'the-admin-key-of-ada', bob: 'the-admin-key-of-bob' }
 
@@ -21,10 +21,11 @@ for (const { engine, skip, freshUrl } of ENGINES) {
       const server = createServer((_request, response) => response.end(JSON.stringify(service.models))).listen(0, '127.0.0.1')
       await once(server, 'listening')
       t.teardown(() => { server.closeAllConnections(); server.close() })
+      const database = await freshUrl(t)
       const { url, app } = await startApp(t, {
         CATALOG_SOURCE: 'inference',
         INFERENCE_SERVICE_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-        DATABASE_URL: await freshUrl(t),
+        DATABASE_URL: database,
         CATALOG_FILE: tempFile(t, JSON.stringify(CURATED)),
         ADMIN_API_KEY: `ada:${KEYS.ada},bob:${KEYS.bob}`
       })
@@ -35,7 +36,7 @@ for (const { engine, skip, freshUrl } of ENGINES) {
         return { status: response.status, etag: response.headers.get('etag') as string, json: text === '' ? undefined : JSON.parse(text) }
       }
       const listed = async () => (await call('GET', '/v1/models')).json.map(({ id }: { id: string }) => id)
-      return { call, listed, service }
+      return { call, listed, service, database }
     }
     const path = '/admin/models/only%2Ftheirs'
 
@@ -118,6 +119,26 @@ for (const { engine, skip, freshUrl } of ENGINES) {
       service.models = service.models.map(model => ({ ...model, name: 'Renamed by them', description: 'News' }))
       await call('POST', '/admin/catalog/refresh')
       t.match((await call('GET', path)).json, { name: 'Renamed by them', description: 'Mine' })
+    })
+
+    t.test('pages hold every model, whatever its row says of type and position', async t => {
+      const { call, service, database } = await start(t)
+      await call('PATCH', '/admin/models/pic', { name: 'Ours' })
+      await call('POST', '/admin/models', { id: 'new', name: 'New', type: 'chat' })
+      // The row of `pic` is that of an image model, before the one of `new`.
+      service.models = service.models.map(model => ({ ...model, type: 'chat' }))
+      await byHand(database, "insert into models (id, name) values ('by-hand', 'By hand')")
+      await call('POST', '/admin/catalog/refresh')
+      const ids = ({ data }: { data: Array<{ id: string }> }) => data.map(({ id }) => id)
+      const all = ids((await call('GET', '/admin/models')).json)
+      t.same(all, ['known', 'unlisted', 'new', 'by-hand', 'pic', 'only/theirs'])
+      const paged: string[] = []
+      for (let cursor: string | null = ''; cursor !== null;) {
+        const { json } = await call('GET', `/admin/models?limit=1${cursor === '' ? '' : `&cursor=${cursor}`}`)
+        paged.push(...ids(json))
+        cursor = json.next
+      }
+      t.same(paged, all)
     })
 
     t.test('order, export and import', async t => {

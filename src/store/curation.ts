@@ -9,7 +9,7 @@ import { checkRemovable, created, exported, imported, knownModel, patched, refus
 import { StoreFailure } from './failure.ts'
 import { IMPORT_LIMIT, importProblems } from './import.ts'
 import type { ModelReplacement, NewModel } from './inputs.ts'
-import { MOST_MODELS, type ModelDraft, type ModelRecord } from './records.ts'
+import { MOST_MODELS, type ModelDraft, type ModelRecord, type PlacedRecord } from './records.ts'
 import type { ModelStore } from './store.ts'
 import { ofSource, ofTable, overlaid, type AdminModel } from './view.ts'
 
@@ -20,8 +20,8 @@ export interface OneEdit {
   ifMatch?: string | undefined
 }
 
-/** A model of the whole list. */
-export type PositionedModel = AdminModel & { position: number }
+/** A model of the whole list, and its position, which is compared element by element. */
+export type PositionedModel = AdminModel & { position: [table: number, place: number] }
 
 /** What an import did. */
 export interface ImportResult {
@@ -55,10 +55,9 @@ export class Curation {
 
   /** Every model in catalog order, each with a position that stays when others are removed. */
   async list (): Promise<PositionedModel[]> {
-    if (this.#store === null) return byType(this.#catalog.adminView().map((model, position) => ({ ...ofSource(model), position })))
+    if (this.#store === null) return byType(this.#catalog.adminView().map((model, index) => ({ ...ofSource(model), position: [0, index] })))
     const { placed } = await reachable(this.#store.current())
-    const positions = placed.map(({ position }) => position)
-    return byType(this.#joined(placed.map(({ record }) => record)).map((model, index) => ({ ...model, position: positions[index] ?? BEHIND_ALL + index })))
+    return byType(this.#joined(placed.map(({ record }) => record)).map((model, index) => ({ ...model, position: positionOf(placed[index], index) })))
   }
 
   /** @throws GatewayError where there is no such model */
@@ -151,8 +150,13 @@ export class Curation {
   }
 }
 
-/** Above every position in the table. */
-const BEHIND_ALL = 2 ** 40
+/**
+ * The position of a row, else of a model without one, behind all rows. Rows are in
+ * the order of their own types: the service may say another type than the row.
+ */
+function positionOf (placed: PlacedRecord | undefined, index: number): PositionedModel['position'] {
+  return placed === undefined ? [MODEL_TYPES.length, index] : [MODEL_TYPES.indexOf(placed.record.type), placed.position]
+}
 
 function byType (models: PositionedModel[]): PositionedModel[] {
   return MODEL_TYPES.flatMap(type => models.filter(({ record }) => record.type === type))

@@ -5,8 +5,8 @@ import { GatewayError } from '../errors.ts'
 /** The sort key of an item in a list, compared element by element. */
 export type Position = Array<number | string>
 
-/** The position of a model: of its type, of its row, and its id. */
-export const ModelPositionSchema = Type.Tuple([Type.Number(), Type.Number(), Type.String()])
+/** The position of a model: of its type, of its row (by the row's type, then within it), and its id. */
+export const ModelPositionSchema = Type.Tuple([Type.Number(), Type.Number(), Type.Number(), Type.String()])
 
 /** The position of an audit entry: its revision and sequence, within the ranges of their columns. */
 export const AuditPositionSchema = Type.Tuple([Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }), Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1 })])
