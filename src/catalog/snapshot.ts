@@ -1,6 +1,6 @@
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, parse } from 'node:path'
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { Type, type ArrayOptions, type Static, type TSchema } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import { CapabilitiesSchema, CURATED_FIELDS, MODEL_TYPES, ModelTypeSchema, type CuratedModel } from './models.ts'
@@ -187,7 +187,7 @@ export class SnapshotFile {
     const names = await readdir(folder).catch(() => [])
     for (const name of names) {
       const draft = [this.#file, this.#ownFile].map(file => basename(file)).find(base => name.startsWith(`${base}.`))
-      const pid = draft === undefined ? NaN : Number(name.slice(draft.length + 1))
+      const pid = draft === undefined ? NaN : Number(name.slice(draft.length + 1).split('-', 1)[0])
       if (!Number.isSafeInteger(pid) || pid <= 0) continue
       const path = join(folder, name)
       if (!isRunning(pid) || await isOld(path)) await rm(path, { force: true }).catch(this.#onTrouble)
@@ -228,18 +228,21 @@ async function isOld (path: string): Promise<boolean> {
 /** Atomic: a crash leaves the old file or the new one. */
 async function replace (file: string, snapshot: Snapshot): Promise<void> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-  const draft = `${file}.${process.pid}`
-  const handle = await open(draft, 'w', 0o600)
+  // Containers that share the folder may have the same process id.
+  const draft = `${file}.${process.pid}-${randomUUID()}`
   try {
-    await handle.writeFile(textOf(snapshot))
-    await handle.sync()
+    const handle = await open(draft, 'wx', 0o600)
+    try {
+      await handle.writeFile(textOf(snapshot))
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await rename(draft, file)
   } catch (error) {
     await rm(draft, { force: true })
     throw error
-  } finally {
-    await handle.close()
   }
-  await rename(draft, file)
 }
 
 /** The JSON in pieces, because serialising a long list at once would block the event loop. */

@@ -134,13 +134,13 @@ t.test('a write that failed is tried again soon, with what is newest', async t =
   const file = join(tempDir(t), 'snapshot.json')
   const troubles: unknown[] = []
   const snapshots = new SnapshotFile(file, error => troubles.push(error), { reported: 'a' })
-  // A folder at the place of the draft: it cannot be written.
-  mkdirSync(`${file}.${process.pid}`)
+  // A folder at the place of the file: it cannot be replaced.
+  mkdirSync(file)
   snapshots.keep(kept('a', 'old'))
   while (troubles.length === 0) await delay(5)
   snapshots.keep(kept('a', 'new'))
   while (troubles.length === 1) await delay(5)
-  rmdirSync(`${file}.${process.pid}`)
+  rmdirSync(file)
   while (!existsSync(file)) await delay(10)
   t.same((await readBack(file)).snapshot.reported?.value, [{ id: 'new' }])
   t.same(readdirSync(join(file, '..')), ['snapshot.json'])
@@ -162,16 +162,30 @@ t.test('two gateways in one folder keep both their lists', async t => {
   t.match(readdirSync(join(file, '..')), ['snapshot.json', /^snapshot\.[0-9a-f]{8}\.json$/].toReversed())
 })
 
+t.test('two gateways with the same process id, as in two containers, write at once', async t => {
+  const file = join(tempDir(t), 'snapshot.json')
+  const [a, b] = [1, 2].map(() => new SnapshotFile(file, error => t.fail(String(error)), { reported: 'a' })) as [SnapshotFile, SnapshotFile]
+  for (let round = 0; round < 5; round++) {
+    a.keep(kept('a', ...Array.from({ length: 2000 }, (_, index) => `long-${round}-${index}`)))
+    b.keep(kept('a', `short-${round}`))
+    await Promise.all([a.close(), b.close()])
+    const { snapshot, troubles } = await readBack(file)
+    t.same(troubles, [])
+    t.ok([1, 2000].includes(snapshot.reported?.value.length ?? 0), 'one of the two, whole')
+  }
+  t.same(readdirSync(join(file, '..')), ['snapshot.json'])
+})
+
 t.test('drafts of dead processes go at the start; those of living ones stay', async t => {
   const dir = tempDir(t)
   const file = join(dir, 'snapshot.json')
   const { pid: dead } = spawnSync(process.execPath, ['--version'])
-  const names = [`snapshot.json.${dead}`, `snapshot.json.${process.pid}`, `snapshot.json.${process.ppid}`, 'snapshot.json.1', 'snapshot.json.bak', 'snapshot.json.0', `other.json.${dead}`]
+  const names = [`snapshot.json.${dead}`, `snapshot.json.${dead}-5f3b`, `snapshot.json.${process.pid}`, `snapshot.json.${process.ppid}-5f3b`, `snapshot.json.${process.ppid}`, 'snapshot.json.1', 'snapshot.json.bak', 'snapshot.json.0', `other.json.${dead}`]
   for (const name of names) writeFileSync(join(dir, name), 'half a snap')
   const yesterday = Date.now() / 1000 - 24 * 3600
   utimesSync(join(dir, 'snapshot.json.1'), yesterday, yesterday)
   await new SnapshotFile(file, error => t.fail(String(error))).read()
-  t.same(readdirSync(dir).toSorted(), [`snapshot.json.${process.ppid}`, 'snapshot.json.bak', 'snapshot.json.0', `other.json.${dead}`].toSorted())
+  t.same(readdirSync(dir).toSorted(), [`snapshot.json.${process.ppid}`, `snapshot.json.${process.ppid}-5f3b`, 'snapshot.json.bak', 'snapshot.json.0', `other.json.${dead}`].toSorted())
 })
 
 t.test('long lists are written whole', async t => {
