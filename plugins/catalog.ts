@@ -46,7 +46,6 @@ const STANDING_IN: { [origin in Freshness['origin']]?: string } = {
 
 async function catalogPlugin (app: FastifyInstance, { config }: CatalogOptions): Promise<void> {
   const { CATALOG_FILE: file, CATALOG_SOURCE: source } = config
-  const fallback = staticModels(file)
   const databaseUrl = databaseOf(config)
   const store = databaseUrl === undefined ? null : await openDatabase(databaseUrl, config)
   const inference = source === 'inference' ? new InferenceModels(config, { ca: config.UPSTREAM_CA_FILE === undefined ? undefined : trustedAuthorities(config.UPSTREAM_CA_FILE) }) : undefined
@@ -58,7 +57,7 @@ async function catalogPlugin (app: FastifyInstance, { config }: CatalogOptions):
   let untold: { error: unknown, retryIn: number } | undefined
   const parts: CatalogParts = {
     source,
-    fallback,
+    fallback: staticModels(file),
     maxAge: config.MODEL_CACHE_TIMEOUT * 1000,
     onFailure: (what, error, retryIn = 0) => {
       if (what === 'file') for (const problem of (error as ConfigError).problems) app.log.warn(`${problem}; the last good list stays`)
@@ -84,7 +83,7 @@ async function catalogPlugin (app: FastifyInstance, { config }: CatalogOptions):
     parts.curated = {
       origin: origins.curated,
       load: async () => {
-        if (!prepared && await store.prepare(fallback)) await tellNewDatabase(parts.snapshots, app.log)
+        if (!prepared && await store.prepare(catalog.fixed())) await tellNewDatabase(parts.snapshots, app.log)
         prepared = true
         parts.snapshots?.release()
         const { revision, placed } = await store.contents()
@@ -109,6 +108,11 @@ async function catalogPlugin (app: FastifyInstance, { config }: CatalogOptions):
   }
 
   const catalog = new Catalog(parts)
+  // From now on, because the file may change while the start waits for the database.
+  if (file !== undefined) {
+    const unwatch = onFileChange(file, () => { catalog.reloadStatic() })
+    app.addHook('onClose', async () => unwatch())
+  }
   app.decorate('catalog', catalog)
   app.decorate('modelStore', store)
   app.addHook('onClose', async () => {
@@ -121,10 +125,6 @@ async function catalogPlugin (app: FastifyInstance, { config }: CatalogOptions):
   // A snapshot is used in place of the database.
   if (untold !== undefined) tellFailure('database', untold.error, untold.retryIn)
   if (store !== null) app.addHook('onClose', store.watch(...watchers(catalog, app.log)))
-  if (file !== undefined) {
-    const unwatch = onFileChange(file, () => { catalog.reloadStatic() })
-    app.addHook('onClose', async () => unwatch())
-  }
   if (source === 'inference') {
     const reminder = setInterval(() => {
       const standIn = STANDING_IN[catalog.freshness().origin]

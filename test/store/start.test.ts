@@ -11,7 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { UnavailableError } from '../../src/config.ts'
 import { openStore } from '../../src/store/store.ts'
-import { buildApp, tempDir } from '../catalog/helper.ts'
+import { buildApp, tempDir, tempFile } from '../catalog/helper.ts'
 import { freePort } from '../free-port.ts'
 import { nodeCommand } from '../spawn.ts'
 import { freshPostgres, onServer, postgresMissing, wired } from './engines.ts'
@@ -28,6 +28,20 @@ t.test('a database that comes later is waited for', { skip: noPostgres }, async 
   t.equal(app.catalog.list().length, 7)
   t.ok(log.length > 0)
   t.same(log.filter(line => !/^The database cannot be reached\. Trying again for \d+ s at most\.$/.test(line)), [], 'one line a try, and no others')
+})
+
+t.test('a CATALOG_FILE that changes while the database is waited for', { skip: noPostgres }, async t => {
+  const wire = await wired(t, await freshPostgres(t))
+  await wire.cut()
+  const list = (id: string) => JSON.stringify({ chat: [{ id, name: id, description: '' }] })
+  const CATALOG_FILE = tempFile(t, list('before'))
+  const starting = buildApp(t, { CATALOG_SOURCE: 'database', DATABASE_URL: wire.url, CATALOG_FILE })
+  await delay(1500)
+  writeFileSync(CATALOG_FILE, list('changed'))
+  await delay(1500)
+  await wire.mend()
+  const { app } = await starting
+  t.same(app.catalog.list().map(({ id }) => id), ['changed'], 'the empty table is filled from the file as it is')
 })
 
 t.test('a database that does not come', async t => {
