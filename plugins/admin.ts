@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { createReadStream } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -242,14 +243,16 @@ function adminRoutes (scope: FastifyInstance): void {
 function takeJson (app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error')
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser(['application/json', 'application/merge-patch+json'], { parseAs: 'string' }, (request: FastifyRequest, text: string, done) => {
-    const body = text.replace(/^\ufeff/, '')
+  app.addContentTypeParser(['application/json', 'application/merge-patch+json'], { parseAs: 'buffer' }, (request: FastifyRequest, bytes: Buffer, done) => {
+    // Other bytes would be stored as U+FFFD: another name than the admin's.
+    if (!isUtf8(bytes)) return done(notUtf8())
+    const body = bytes.toString().replace(/^\ufeff/, '')
     if (body === '') return done(null, undefined)
     inSlices(jsonProblem(body)).then(problem => {
       if (problem !== undefined) return done(new GatewayError('invalid_json', { message: `The request body ${problem}.` }))
       parse(request, body, (error, value) => {
         const isOtherEncoding = error !== null && body.includes('\u0000')
-        done(isOtherEncoding ? new GatewayError('invalid_json', { message: 'The request body is not in UTF-8.', cause: error }) : error, value)
+        done(isOtherEncoding ? notUtf8(error) : error, value)
       })
     }, done)
   })
@@ -257,6 +260,10 @@ function takeJson (app: FastifyInstance): void {
     const taken = method === 'PATCH' ? 'application/merge-patch+json or application/json' : 'application/json'
     done(new GatewayError('unsupported_media_type', { message: `This route takes a body of Content-Type ${taken}.` }))
   })
+}
+
+function notUtf8 (cause?: unknown): GatewayError {
+  return new GatewayError('invalid_json', { message: 'The request body is not in UTF-8.', cause })
 }
 
 /** Redirects the earlier paths of the actions, unless a model has that id. */

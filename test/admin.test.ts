@@ -14,7 +14,7 @@ function client (url: string, key: string | undefined = KEY) {
     const response = await fetch(url + path, {
       method,
       headers: { ...(key !== '' && { authorization: `Bearer ${key}` }), ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
-      ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) })
+      ...(body !== undefined && { body: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body) })
     })
     const text = await response.text()
     return { status: response.status, headers: response.headers, json: text === '' ? undefined : JSON.parse(text) }
@@ -124,6 +124,8 @@ for (const { engine, skip, freshUrl } of ENGINES) {
       t.match(await call('POST', '/admin/models', 'x', { 'content-type': 'text/plain' }), { status: 415, json: { error: { message: 'This route takes a body of Content-Type application/json.' } } })
       t.match(await call('PATCH', '/admin/models/org/model', 'x', { 'content-type': 'text/plain' }), { status: 415, json: { error: { message: 'This route takes a body of Content-Type application/merge-patch+json or application/json.' } } })
       t.match(await call('POST', '/admin/models', '[\u0000', {}), { status: 400, json: { error: { code: 'invalid_json', message: 'The request body is not in UTF-8.' } } })
+      const latin1 = Buffer.from('{"id":"café","name":"Café","type":"chat"}', 'latin1')
+      t.match(await call('POST', '/admin/models', latin1), { status: 400, json: { error: { code: 'invalid_json', message: 'The request body is not in UTF-8.' } } })
       t.equal((await call('GET', '/admin/audit')).json.data.filter(({ who }: { who: string }) => who !== 'start').length, 1, 'nothing of it was written')
     })
 

@@ -99,7 +99,8 @@ function modelsIn (file: string, read: () => Buffer): CuratedModel[] {
   try {
     text = textOf(read())
   } catch (error) {
-    throw refuse(`cannot be read (${(error as NodeJS.ErrnoException).code})`)
+    const { code } = error as NodeJS.ErrnoException
+    throw refuse(code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'is neither UTF-8 nor UTF-16' : `cannot be read (${code})`)
   }
   let value: unknown
   try {
@@ -115,13 +116,13 @@ function modelsIn (file: string, read: () => Buffer): CuratedModel[] {
 /**
  * UTF-8, or UTF-16 as Windows tools write it, with a byte order mark (which a
  * TextDecoder takes away) or without: JSON begins with an ASCII character, one byte
- * of which is zero in UTF-16.
+ * of which is zero in UTF-16. @throws Error for any other encoding, whose letters would be lost
  */
 function textOf (content: Buffer): string {
   const [first, second] = content
   const isLittleEndian = (first === 0xff && second === 0xfe) || (first !== 0 && second === 0)
   const isBigEndian = (first === 0xfe && second === 0xff) || (first === 0 && second !== 0)
-  return new TextDecoder(isLittleEndian ? 'utf-16le' : isBigEndian ? 'utf-16be' : 'utf-8').decode(content)
+  return new TextDecoder(isLittleEndian ? 'utf-16le' : isBigEndian ? 'utf-16be' : 'utf-8', { fatal: true }).decode(content)
 }
 
 /**

@@ -82,6 +82,13 @@ t.test('UTF-16, as Windows tools write it, is read', async t => {
   t.throws(() => staticModels(file), /is not JSON: line 2, column 2$/)
 })
 
+t.test('another encoding is refused, because its letters would be lost', async t => {
+  const file = tempFile(t, '')
+  writeFileSync(file, JSON.stringify({ chat: [{ ...good, name: 'Café' }] }), 'latin1')
+  t.throws(() => staticModels(file), new ConfigError([`CATALOG_FILE ${file}: is neither UTF-8 nor UTF-16`]))
+  await t.rejects(readStaticModels(file), ConfigError)
+})
+
 t.test('ids may be paths of any system, and models may state what they can do', async t => {
   const capabilities = { input: ['text', 'image'], output: ['text'], tools: true, reasoning: false, structuredOutput: true }
   const models = ['a//b', '/a', 'a/../b', '..x', 'C:\\a\\b', 'x%41y', '50%'].map(id => ({ ...good, id, capabilities }))
