@@ -192,8 +192,20 @@ function shim (database: DatabaseSync): SqliteDatabase {
         reader: statement.columns().length > 0,
         all: parameters => statement.all(...bind(parameters)),
         run: parameters => statement.run(...bind(parameters)),
-        iterate: parameters => statement.iterate(...bind(parameters)) as IterableIterator<unknown>
+        iterate: parameters => released(statement.iterate(...bind(parameters)) as IterableIterator<unknown>)
       }
     }
+  }
+}
+
+/**
+ * A statement that fails while another process holds the file's lock stays open,
+ * and keeps a lock of its own until it is collected: nobody else could write.
+ */
+function * released<T> (rows: IterableIterator<T>): Generator<T, void> {
+  try {
+    yield * rows
+  } finally {
+    rows.return?.()
   }
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
+import { sqliteEngine } from '../../src/store/sqlite.ts'
 import { openStore } from '../../src/store/store.ts'
 import { tempDir } from '../catalog/helper.ts'
 
@@ -30,6 +31,23 @@ t.test('an edit waits for the other writer, and the process goes on meanwhile', 
   other.exec('commit')
   other.close()
   t.equal((await edit).length, 1)
+})
+
+t.test('a read that met the lock of another writer keeps no lock itself', async t => {
+  const file = join(tempDir(t), 'catalog.db')
+  const store = await openStore(`sqlite:${file}`)
+  await store.prepare([])
+  await store.close()
+  const engine = sqliteEngine(file)
+  t.teardown(async () => await engine.close())
+  t.same(await engine.models(engine.db), [])
+  const other = new DatabaseSync(file, { timeout: 0 })
+  t.teardown(() => other.close())
+  other.exec('begin exclusive')
+  await t.rejects(engine.models(engine.db), { message: 'database is locked' })
+  other.exec('rollback')
+  t.same(await engine.models(engine.db), [])
+  t.doesNotThrow(() => other.exec('update catalog_revision set number = number + 1'))
 })
 
 t.test('the file and its folders are made; a path that cannot be is a clear error', async t => {
