@@ -99,7 +99,8 @@ const POSTGRES: Record<string, FailureKind> = {
 
 /** Messages of pg errors that have no code. */
 const POSTGRES_MESSAGES: Array<[RegExp, FailureKind]> = [
-  [/^Connection terminated due to connection timeout|^timeout expired/, 'unreachable'],
+  // The last one is the pool's: all of its connections wait for the server.
+  [/^Connection terminated due to connection timeout|^timeout expired|^timeout exceeded when trying to connect/, 'unreachable'],
   [/^Connection terminated|did not answer in time|^Client has encountered a connection error/, 'lost']
 ]
 
