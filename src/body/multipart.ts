@@ -174,6 +174,7 @@ export class MultipartModelScanner implements ModelScanner {
   readonly namedBy = undefined
 
   readonly #defaultModel: string | undefined
+  readonly #strict: boolean
   /** `CRLF--boundary`. Its CR occurs nowhere else in it, so a failed match never overlaps another. */
   readonly #delimiter: Buffer
   #state = SEARCH
@@ -205,9 +206,13 @@ export class MultipartModelScanner implements ModelScanner {
   #headers: Buffer | undefined
   #headersLength = 0
 
-  /** @param defaultModel added where the body has no `model` part, or an empty one. Undefined: nothing is added. */
-  constructor (defaultModel: string | undefined, boundary: string) {
+  /**
+   * @param defaultModel added where the body has no `model` part, or an empty one. Undefined: nothing is added.
+   * @param options.strict refuse text before the first boundary: a service that reads every body as JSON, up to the end of the first value (Ollama), would find its model there
+   */
+  constructor (defaultModel: string | undefined, boundary: string, { strict = false } = {}) {
     this.#defaultModel = defaultModel
+    this.#strict = strict
     this.#delimiter = Buffer.from(`\r\n--${boundary}`, 'latin1')
   }
 
@@ -439,6 +444,7 @@ export class MultipartModelScanner implements ModelScanner {
 
   /** python-multipart takes `--boundary` for the first delimiter in mid-line too. */
   #checkPreamble (bytes: Buffer): void {
+    if (this.#strict && bytes.some(byte => byte !== CR && byte !== LF)) throw invalid('The request body has text before its first boundary.')
     const dashed = this.#delimiter.toString('latin1', CRLF.length)
     const seam = this.#text + bytes.toString('latin1', 0, dashed.length)
     if (seam.includes(dashed) || bytes.includes(dashed, 0, 'latin1')) throw invalid('The request body has its boundary in the preamble.')

@@ -29,7 +29,7 @@ export function scannerFor (endpoint: Endpoint, headers: IncomingHttpHeaders, de
   if (model === undefined && !strict && isCompressed(headers)) return undefined
   if (MULTIPART.test(type)) {
     if (!FORM_DATA.test(type)) throw new GatewayError('unsupported_media_type', { message: 'This route takes application/json or multipart/form-data.' })
-    return new MultipartModelScanner(model, boundaryOf(type))
+    return new MultipartModelScanner(model, boundaryOf(type), { strict })
   }
   // A body that is read as JSON here must not be a form or have another charset for the upstream, where it could name another model.
   if (strict && !JSON_IN_UTF8.test(type)) throw new GatewayError('unsupported_media_type', { message: 'This route takes application/json in UTF-8, or multipart/form-data.' })

@@ -85,10 +85,23 @@ t.test('MODEL_POLICY=catalog', async t => {
     })
   }
 
+  // Ollama reads every body as JSON, and no further than the end of the first value.
+  const form = '--b\r\ncontent-disposition: form-data; name="model"\r\n\r\ngemini-1.5-pro\r\n--b--\r\n'
+  for (const preamble of ['{"model":"gpt-x"}\r\n', '\r\n {"model":"gpt-x"}\r\n']) {
+    t.test(`refused: a form behind ${JSON.stringify(preamble)}`, async t => {
+      const hits = upstream.requests.length
+      const response = await send('chat/completions', preamble + form, 'multipart/form-data; boundary=b')
+      t.equal(response.status, 400)
+      t.match(await response.json(), { error: { code: 'invalid_multipart' } })
+      t.equal(upstream.requests.length, hits)
+    })
+  }
+
   const plain: Record<string, [path: string, body: string, type: string]> = {
     'JSON of UTF-8': ['chat/completions', '{"model":"gemini-1.5-pro"}', 'application/json; charset=UTF-8'],
     'a kind of JSON': ['chat/completions', '{"model":"gemini-1.5-pro"}', 'application/vnd.x+json'],
     'a nested key in other letters': ['chat/completions', '{"model":"gemini-1.5-pro","x":{"Model":1,"models":1}}', 'application/json'],
+    'a form behind an empty line': ['chat/completions', `\r\n${form}`, 'multipart/form-data; boundary=b'],
     'a form in UTF-8': ['images/edits', '--b\r\ncontent-disposition: form-data; name="model"\r\n\r\nsdxl\r\n--b--\r\n', 'multipart/form-data; boundary=b; charset=utf-8']
   }
   for (const [name, [path, body, type]] of Object.entries(plain)) {
