@@ -41,7 +41,8 @@ export class Relay {
     this.#chunked = hasBody && !hasLength && response.req.httpVersion === '1.1'
     this.#framed = !hasBody || hasLength || this.#chunked
     this.#cork()
-    response.flushHeaders()
+    // flushHeaders() would write the head as UTF-8, and each byte above 127 as two. An answer without a body takes no write, and its head leaves with its end.
+    response.write('', 'latin1')
   }
 
   /** Writes a piece of the body. False: wait for {@link onceDrained} before the next. */

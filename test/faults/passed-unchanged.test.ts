@@ -72,6 +72,15 @@ t.test('trailers pass, but none that would speak of this connection', async t =>
   await backAtRest(rig)
 })
 
+t.test('each byte of a header is the same byte to the client, in UTF-8 and in Latin-1', async t => {
+  const named = 'content-disposition: attachment; filename="\u00e4\u00bd\u00a0.wav"\r\nx-latin: caf\u00e9 \u00ff\r\n'
+  for (const framing of ['content-length: 2\r\n\r\nok', 'transfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n']) {
+    const rig = await startRig(t, socket => socket.write(`HTTP/1.1 200 OK\r\n${named}${framing}`, 'latin1'))
+    t.match(await send(rig.gateway.port, lastPost('/v1/chat/completions')), { status: 200, body: 'ok', complete: true, headers: { 'content-disposition': 'attachment; filename="\u00e4\u00bd\u00a0.wav"', 'x-latin': 'caf\u00e9 \u00ff' } })
+    await backAtRest(rig)
+  }
+})
+
 t.test('redirects are the client\'s to follow', async t => {
   const rig = await startRig(t, socket => socket.write('HTTP/1.1 307 Temporary Redirect\r\nlocation: /v1/elsewhere\r\ncontent-length: 0\r\n\r\n'))
   t.match(await send(rig.gateway.port, lastPost('/v1/chat/completions')), { status: 307, headers: { location: '/v1/elsewhere' } })
