@@ -123,7 +123,7 @@ export function clientResponseHeaders (received: RawHeaders, { status, own, rewr
     // RFC 9110 section 8.6: a 204 has no length. A client that believed one would wait.
     if (status === 204 && name === 'content-length') continue
     if (action === 'join') joined.set(name, joined.has(name) ? `${joined.get(name)}, ${value}` : value)
-    else if (own[name] === undefined) headers.push(received[i]!, action === 'location' ? rewriteLocation(value) : value)
+    else if (!Object.hasOwn(own, name)) headers.push(received[i]!, action === 'location' ? rewriteLocation(value) : value)
   }
   for (const name in own) {
     const value = own[name]

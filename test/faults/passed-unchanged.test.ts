@@ -81,6 +81,12 @@ t.test('each byte of a header is the same byte to the client, in UTF-8 and in La
   }
 })
 
+t.test('headers that have the name of a property pass', async t => {
+  const rig = await startRig(t, socket => socket.write('HTTP/1.1 200 OK\r\nconstructor: a\r\n__proto__: b\r\ncontent-length: 2\r\n\r\nok'))
+  t.match((await send(rig.gateway.port, lastPost('/v1/chat/completions'))).text, /\r\nconstructor: a\r\n__proto__: b\r\n/)
+  await backAtRest(rig)
+})
+
 t.test('redirects are the client\'s to follow', async t => {
   const rig = await startRig(t, socket => socket.write('HTTP/1.1 307 Temporary Redirect\r\nlocation: /v1/elsewhere\r\ncontent-length: 0\r\n\r\n'))
   t.match(await send(rig.gateway.port, lastPost('/v1/chat/completions')), { status: 307, headers: { location: '/v1/elsewhere' } })
