@@ -121,7 +121,8 @@ export class Transfer implements Dispatcher.DispatchHandler {
     this.#record.streamed = isEventStream(headers)
     try {
       const hasLength = headerValue(headers, 'content-length') !== undefined && status !== 204
-      this.#endsWithConnection = !hasLength && headerValue(headers, 'transfer-encoding') === undefined && !BODILESS.has(status)
+      const hasBody = this.#sink.response.req.method !== 'HEAD' && !BODILESS.has(status)
+      this.#endsWithConnection = hasBody && !hasLength && headerValue(headers, 'transfer-encoding') === undefined
       this.#relay.begin(status, asBytes(statusMessage), this.#sink.onHead(status, headers), hasLength)
       this.#sink.onBegun()
       if (this.#record.streamed && !hasLength) this.#boundary = new EventBoundary()

@@ -157,6 +157,18 @@ t.test('a body without a length that a reset cuts does not look complete', async
   t.match(client.text(), /\r\n6\r\na part\r\n$/, 'no last chunk')
 })
 
+t.test('the answer to a HEAD is whole without a length', async t => {
+  const { url: proxy } = await startProxy(t, { answer: ({ socket }) => { socket!.write('HTTP/1.1 200 OK\r\n\r\n') } })
+  const { port } = await startBehind(t, { INFERENCE_SERVICE_URL: 'http://service.invalid', HTTP_PROXY: proxy })
+  const client = await rawClient(port)
+  // Twice on one connection: the end of a broken answer would close it.
+  for (const turn of [1, 2]) {
+    client.socket.write('HEAD /v1/responses/r HTTP/1.1\r\nhost: gateway\r\n\r\n')
+    await client.until(new RegExp(`(HTTP/1.1 200[^]*){${turn}}\r\n\r\n`))
+  }
+  client.socket.destroy()
+})
+
 t.test('headers that come twice, or have the name of a property, reach the service', async t => {
   const service = await startService(t)
   const proxy = await startProxy(t)
