@@ -3,9 +3,9 @@ import fp from 'fastify-plugin'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { anthropicErrorBody, GatewayError, type ErrorCode } from '../src/errors.ts'
-import { currentAnswer } from '../src/http/connection-turns.ts'
+import { currentAnswer, isAnswered } from '../src/http/connection-turns.ts'
 import { lingeringAnswer } from '../src/http/lingering-answer.ts'
-import { answerOnSocket, parserError } from '../src/http/raw-answer.ts'
+import { answerInstead, answerOnSocket, parserError } from '../src/http/raw-answer.ts'
 import { ambiguity, isPlainTarget } from '../src/http/well-formed.ts'
 import { usesAnthropicErrors } from '../src/proxy/endpoints.ts'
 import { logAnswered } from './request-log.ts'
@@ -95,12 +95,15 @@ export function errorOptions () {
     clientErrorHandler: function (this: FastifyInstance, error: Error & { code?: string }, socket: Socket) {
       const known = parserError(error)
       // Browsers open connections that they may never use: nothing was asked, so nothing is refused.
-      if (known === undefined || socket.bytesRead === 0) {
+      // And a request that has its answer, and its line, gets no second one.
+      if (known === undefined || socket.bytesRead === 0 || isAnswered(socket)) {
         socket.destroy()
         return
       }
-      // The client left in the middle of a request that has begun, and has its own line.
-      if (error.code === 'HPE_INVALID_EOF_STATE' && currentAnswer(socket) !== undefined) answerOnSocket(known, socket)
+      const begun = currentAnswer(socket)
+      // A request that has begun has its own line, whether its client left in the middle of it or the rest is at fault.
+      if (begun !== undefined && error.code === 'HPE_INVALID_EOF_STATE') answerOnSocket(known, socket)
+      else if (begun !== undefined && !begun.req.complete) answerInstead(known, begun, socket)
       else refuseOnSocket(this, known, socket, 'malformed request')
     } as never,
     // The built-in answer is not in the error shape. plugins/drain.ts has its own.

@@ -4,6 +4,7 @@ import fp from 'fastify-plugin'
 import { spoolFolder } from '../src/body/spool.ts'
 import type { Config } from '../src/config.ts'
 import { anthropicErrorBody, GatewayError } from '../src/errors.ts'
+import { answeredInstead } from '../src/http/raw-answer.ts'
 import type { Trust } from '../src/http/trust.ts'
 import { trustedAuthorities } from '../src/proxy/certificates.ts'
 import { ClientLeftError } from '../src/proxy/client-left.ts'
@@ -62,8 +63,11 @@ export default fp(async function proxy (fastify: FastifyInstance, { config, trus
     try {
       await forward(endpoint, prefix, request, reply, record, observation)
     } catch (error) {
-      failure = error as Error
-      if (error instanceof GatewayError) record.errorCode = error.code
+      // The client may have its answer already: see answerInstead.
+      const instead = error instanceof ClientLeftError ? answeredInstead(reply.raw) : undefined
+      if (instead !== undefined) Object.assign(record, { outcome: 'refused', status: instead.statusCode })
+      failure = instead ?? error as Error
+      if (failure instanceof GatewayError) record.errorCode = failure.code
       // The client has left, or the answer had begun and was broken off.
       if (error instanceof ClientLeftError) reply.hijack()
       else if (record.phase !== 'streaming') {

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { answeredInstead } from '../src/http/raw-answer.ts'
 import { startTraces, type AnsweredRequest, type RequestSpan } from '../src/telemetry/traces.ts'
 import { PROBES } from './health.ts'
 import manifest from '../package.json' with { type: 'json' }
@@ -37,10 +38,11 @@ export default fp(async function traces (fastify: FastifyInstance, { upstream }:
 }, { name: 'traces' })
 
 function answered (request: FastifyRequest, { raw, statusCode }: FastifyReply): AnsweredRequest {
+  const instead = answeredInstead(raw)
   return {
     method: request.method,
     route: request.is404 ? undefined : request.routeOptions.url,
-    status: raw.headersSent ? statusCode : undefined,
-    error: request.errorCode ?? (raw.writableFinished ? undefined : 'client_left')
+    status: instead?.statusCode ?? (raw.headersSent ? statusCode : undefined),
+    error: instead?.code ?? request.errorCode ?? (raw.writableFinished ? undefined : 'client_left')
   }
 }

@@ -106,3 +106,33 @@ t.test('each request has one line, also where the client leaves in the middle of
   t.same(ended().map(({ outcome }) => outcome).sort(), [...Array(4).fill('client-left'), 'refused'])
   t.same(scrape.match(/^gateway_requests_refused_total.*$/gm), ['gateway_requests_refused_total{code="method_not_allowed"} 1'])
 })
+
+t.test('a request whose rest is malformed or too slow has one line: the answer that its client got, counted once', async t => {
+  const gateway = await spawnGateway(t, { ADMIN_API_KEY: 'alice:the-key-of-alice-1', CLIENT_BODY_TIMEOUT: '0.5' })
+  const head = (path: string, rest: string) => `POST ${path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nauthorization: Bearer the-key-of-alice-1\r\n${rest}`
+  const slow = 'content-length: 100\r\n\r\n{'
+  const malformed = 'transfer-encoding: chunked\r\n\r\n1\r\n{\r\nno chunk\r\n'
+  const cases = [
+    [head('/v1/chat/completions', slow), 408], [head('/v1/chat/completions', malformed), 400], [head('/admin/models', slow), 408], [head('/admin/models', malformed), 400],
+    // Answered before its rest is due: nothing follows that answer.
+    [head('/v1/unlisted', slow), 404], [head('/v1/chat/completions', slow.replace('{', ']')), 400]
+  ] as const
+  for (const [request, status] of cases) {
+    const { text, closed } = await rawClient(gateway.port, request)
+    await closed
+    t.same(text().match(/HTTP\/1.1 \d+/g), [`HTTP/1.1 ${status}`])
+  }
+  const ended = () => lines(gateway).filter(({ outcome }) => outcome !== undefined)
+  await eventually(() => ended().length >= cases.length, 5000, gateway.output)
+  t.same(ended().map(({ path, outcome, status, error }) => [path, outcome, status, error]), [
+    ['/v1/chat/completions', 'refused', 408, 'request_timeout'],
+    ['/v1/chat/completions', 'refused', 400, 'bad_request'],
+    ['/admin/models', 'refused', 408, 'request_timeout'],
+    ['/admin/models', 'refused', 400, 'bad_request'],
+    ['/v1/unlisted', 'refused', 404, 'not_found'],
+    ['/v1/chat/completions', 'refused', 400, 'invalid_json']
+  ])
+  const scrape = await (await fetch(`http://127.0.0.1:${gateway.port}/metrics`)).text()
+  const counts = (scrape.match(/^gateway_(requests_refused|clients_left)_total.* [1-9]\d*$/gm) ?? []).sort()
+  t.same(counts, ['bad_request"} 2', 'invalid_json"} 1', 'not_found"} 1', 'request_timeout"} 2'].map(end => `gateway_requests_refused_total{code="${end}`))
+})

@@ -8,6 +8,8 @@ const MOST_WAITING = 16
 
 interface Turns {
   current: ServerResponse | undefined
+  /** The last request, where it was answered before all of it had come. */
+  answeredEarly: IncomingMessage | undefined
   readonly waiting: [IncomingMessage, ServerResponse][]
   /** No further request of this connection is begun. */
   last: boolean
@@ -27,12 +29,14 @@ const turnsOf = new WeakMap<Duplex, Turns>()
 export function oneAtATime (handler: Handler): Handler {
   function begin (turns: Turns, request: IncomingMessage, response: ServerResponse): void {
     turns.current = response
+    turns.answeredEarly = undefined
     if (request.headers.upgrade !== undefined) {
       turns.last = true
       response.setHeader('connection', 'close')
     }
     response.once('close', () => {
       turns.current = undefined
+      if (!request.complete) turns.answeredEarly = request
       // A connection that is closing is not destroyed yet, and takes no more answers.
       if (turns.last || !request.socket.writable) turns.waiting.length = 0
       const next = turns.waiting.shift()
@@ -44,7 +48,7 @@ export function oneAtATime (handler: Handler): Handler {
     const { socket } = request
     let turns = turnsOf.get(socket)
     if (turns === undefined) {
-      turns = { current: undefined, waiting: [], last: false }
+      turns = { current: undefined, answeredEarly: undefined, waiting: [], last: false }
       turnsOf.set(socket, turns)
     }
     if (turns.last) return
@@ -56,4 +60,9 @@ export function oneAtATime (handler: Handler): Handler {
 /** The answer that the connection is giving now. */
 export function currentAnswer (socket: Duplex): ServerResponse | undefined {
   return turnsOf.get(socket)?.current
+}
+
+/** Whether what the connection is sending now is the rest of a request that has its answer. */
+export function isAnswered (socket: Duplex): boolean {
+  return turnsOf.get(socket)?.answeredEarly?.complete === false
 }

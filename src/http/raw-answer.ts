@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { STATUS_CODES } from 'node:http'
+import { STATUS_CODES, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { GatewayError, type ErrorCode } from '../errors.ts'
@@ -51,4 +51,20 @@ export function answerOnSocket (error: GatewayError, socket: Duplex): void {
   }
   socket.write(rawErrorAnswer(error))
   ;(socket as Socket).destroySoon()
+}
+
+const replaced = new WeakMap<ServerResponse, GatewayError>()
+
+/**
+ * Answers a request that has begun, and whose rest is malformed or too slow. On its
+ * socket, because its handler waits for the rest.
+ */
+export function answerInstead (error: GatewayError, response: ServerResponse, socket: Duplex): void {
+  if (!response.headersSent) replaced.set(response, error)
+  answerOnSocket(error, socket)
+}
+
+/** The error that a client has got in place of that answer. */
+export function answeredInstead (response: ServerResponse): GatewayError | undefined {
+  return replaced.get(response)
 }
