@@ -22,8 +22,8 @@ const FORM_DATA = /^multipart\/form-data\s*(;|$)/i
  */
 export function scannerFor (endpoint: Endpoint, headers: IncomingHttpHeaders, defaults: DefaultModels, strict: boolean): ModelScanner | undefined {
   const type = headers['content-type'] ?? ''
-  // The bodies of an operator's own path are unknown. Under the policy, those that can be read are read.
-  if (!endpoint.scanned && !(strict && (JSON_TYPE.test(type) || FORM_DATA.test(type)))) return undefined
+  // The bodies of an operator's own path are unknown, and there may be none. Under the policy, those that can be read are read.
+  if (!endpoint.scanned && !(strict && hasBody(headers) && (JSON_TYPE.test(type) || FORM_DATA.test(type)))) return undefined
   const model = endpoint.modelType === undefined ? undefined : defaults[endpoint.modelType]
   // A compressed body must be decoded to be read. That is skipped if nothing can be added.
   if (model === undefined && !strict && isCompressed(headers)) return undefined
@@ -34,6 +34,11 @@ export function scannerFor (endpoint: Endpoint, headers: IncomingHttpHeaders, de
   // A body that is read as JSON here must not be a form or have another charset for the upstream, where it could name another model.
   if (strict && !JSON_IN_UTF8.test(type)) throw new GatewayError('unsupported_media_type', { message: 'This route takes application/json in UTF-8, or multipart/form-data.' })
   return new JsonModelScanner(model, { otherKeys: endpoint.otherKeys ?? [], strict })
+}
+
+/** Whether there is a body. SDKs send the Content-Type of one with a GET or DELETE, too. */
+function hasBody (headers: IncomingHttpHeaders): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > 0
 }
 
 /** Whether a body has a `Content-Encoding`. */

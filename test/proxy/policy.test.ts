@@ -113,6 +113,16 @@ t.test('MODEL_POLICY=catalog', async t => {
     })
   }
 
+  // openai-python sends this type with every request.
+  for (const [method, path] of [['GET', 'responses/r'], ['DELETE', 'responses/r'], ['POST', 'responses/r/cancel'], ['GET', 'score']] as const) {
+    t.test(`taken: ${method} ${path} with a type and no body`, async t => {
+      const response = await fetch(`${gateway.url}/v1/${path}`, { method, headers: JSON_TYPE })
+      await response.arrayBuffer()
+      t.match(upstream.requests.at(-1), { method, url: `/v1/${path}` })
+      t.equal(upstream.requests.at(-1)!.body.length, 0)
+    })
+  }
+
   t.test('no file is left behind', async t => {
     await atRest(gateway)
     t.same(readdirSync(tmpdir()).filter(name => name.startsWith('model-gateway-')), [])
