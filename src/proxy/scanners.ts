@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { JsonModelScanner } from '../body/json.ts'
 import { boundaryOf, MultipartModelScanner } from '../body/multipart.ts'
 import type { ModelScanner } from '../body/scanner.ts'
+import { UnreadBodyScanner } from '../body/unread.ts'
 import type { ModelType } from '../catalog/models.ts'
 import { GatewayError } from '../errors.ts'
 import type { Endpoint } from './endpoints.ts'
@@ -22,8 +23,11 @@ const FORM_DATA = /^multipart\/form-data\s*(;|$)/i
  */
 export function scannerFor (endpoint: Endpoint, headers: IncomingHttpHeaders, defaults: DefaultModels, strict: boolean): ModelScanner | undefined {
   const type = headers['content-type'] ?? ''
-  // The bodies of an operator's own path are unknown, and there may be none. Under the policy, those that can be read are read.
-  if (!endpoint.scanned && !(strict && hasBody(headers) && (JSON_TYPE.test(type) || FORM_DATA.test(type)))) return undefined
+  if (!endpoint.scanned) {
+    // The bodies of an operator's own path are unknown, and there may be none. Under the policy, those that can be read are read.
+    if (!strict || !hasBody(headers)) return undefined
+    if (!JSON_TYPE.test(type) && !FORM_DATA.test(type)) return new UnreadBodyScanner()
+  }
   const model = endpoint.modelType === undefined ? undefined : defaults[endpoint.modelType]
   // A compressed body must be decoded to be read. That is skipped if nothing can be added.
   if (model === undefined && !strict && isCompressed(headers)) return undefined

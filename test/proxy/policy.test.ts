@@ -97,6 +97,33 @@ t.test('MODEL_POLICY=catalog', async t => {
     })
   }
 
+  // Many services read a body as JSON whatever type it has.
+  const named = '{"model":"gpt-x","input":"x"}'
+  const disguised: Record<string, [body: string | Buffer, type: string | undefined]> = {
+    'without a type': [Buffer.from(named), undefined],
+    'as text': [named, 'text/plain'],
+    'as a form': [` \r\n${named}`, 'application/x-www-form-urlencoded'],
+    'as bytes, behind a byte order mark': [`\ufeff${named}`, 'application/octet-stream'],
+    'in UTF-16': [Buffer.from(`\ufeff${named}`, 'utf16le'), 'text/plain; charset=utf-16'],
+    'as multipart that is no form': [named, 'multipart/mixed; boundary=b']
+  }
+  for (const [name, [body, type]] of Object.entries(disguised)) {
+    t.test(`refused at an operator's own path: JSON ${name}`, async t => {
+      const hits = upstream.requests.length
+      const response = await fetch(`${gateway.url}/v1/score`, { method: 'POST', body, ...(type !== undefined && { headers: { 'content-type': type } }) })
+      t.equal(response.status, 415)
+      t.match(await response.json(), { error: { code: 'unsupported_media_type' } })
+      t.equal(upstream.requests.length, hits)
+    })
+  }
+
+  for (const body of ['raw \0 bytes {', '  \n', '["{"]']) {
+    t.test(`taken at an operator's own path: ${JSON.stringify(body)} as bytes`, async t => {
+      await (await send('score', body, 'application/octet-stream')).arrayBuffer()
+      t.equal(upstream.requests.at(-1)!.body.toString(), body)
+    })
+  }
+
   const plain: Record<string, [path: string, body: string, type: string]> = {
     'JSON of UTF-8': ['chat/completions', '{"model":"gemini-1.5-pro"}', 'application/json; charset=UTF-8'],
     'a kind of JSON': ['chat/completions', '{"model":"gemini-1.5-pro"}', 'application/vnd.x+json'],
