@@ -27,7 +27,7 @@ const id = line(MAX_LENGTH.id, 'The name that requests use in `model`. May conta
 const name = line(MAX_LENGTH.name, 'What people read.')
 const description = Type.String({ maxLength: MAX_LENGTH.description, pattern: '^[^\\u0000]*$', description: 'One sentence about the use of the model.' })
 const provider = line(MAX_LENGTH.provider, 'Who made the model.')
-const contextLength = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'Most tokens in one request, input and output together.' })
+const contextLength = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'Largest number of tokens in one request, input and output together.' })
 /** The ids that no client can request: every URL parser takes them, also percent-encoded, for a step in the path. */
 export const NOT_ADDRESSABLE: ReadonlySet<string> = new Set(['.', '..'])
 

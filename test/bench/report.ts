@@ -132,7 +132,7 @@ const METHOD = `Absolute times mean little on a shared machine, so every figure 
 interleaved rounds (A B C A B C …) with the lowest and highest beside it, and a goal is
 judged by the ratio of two candidates in the same round. The main figure is the CPU time
 of the proxy's processes for a unit of work, as the kernel's scheduler accounts it
-(\`/proc/PID/task/*/schedstat\`), for that one a busy machine disturbs least. The first
+(\`/proc/PID/task/*/schedstat\`): a busy machine disturbs that figure least. The first
 round after a start warms everybody up and is not counted; for the chat request the first
 four, because V8 still compiles the gateway's functions after 200,000 requests. The chat
 request is measured in four starts, event streams and the catalog in three, since two

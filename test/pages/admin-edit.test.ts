@@ -26,7 +26,7 @@ test('editing models', { skip: noBrowser }, async t => {
     await field('Id').and(page.locator(':focus')).waitFor({ timeout: 2000 })
     await page.keyboard.type('org/model')
     await field('Context length').fill('1,000')
-    await dialog.getByText('Most tokens in one request, digits only.').waitFor({ timeout: 2000 })
+    await dialog.getByText('Largest number of tokens in one request, digits only.').waitFor({ timeout: 2000 })
     await save()
     await dialog.getByText('Write a whole number in digits, such as 131072.').waitFor({ timeout: 2000 })
     t.equal(await field('Name').getAttribute('aria-invalid'), 'true')

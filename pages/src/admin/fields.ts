@@ -24,7 +24,7 @@ export const FIELDS = [
   { pointer: '/description', label: 'Description', control: 'text', hint: 'One sentence on what the model is good for.' },
   { pointer: '/type', label: 'Type', control: 'choice', options: Object.fromEntries(MODEL_TYPES.map(type => [type, type])) },
   { pointer: '/provider', label: 'Provider', control: 'line', hint: 'Who made it.' },
-  { pointer: '/contextLength', label: 'Context length', control: 'number', hint: 'Most tokens in one request, digits only.' },
+  { pointer: '/contextLength', label: 'Context length', control: 'number', hint: 'Largest number of tokens in one request, digits only.' },
   { pointer: '/isActive', label: 'Active', control: 'switch', hint: 'Users see active models only.' },
   { pointer: '/capabilities/input', label: 'Input', control: 'kinds', options: kinds },
   { pointer: '/capabilities/output', label: 'Output', control: 'kinds', options: kinds },
