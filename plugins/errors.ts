@@ -1,6 +1,6 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
 import fp from 'fastify-plugin'
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { anthropicErrorBody, GatewayError, type ErrorCode } from '../src/errors.ts'
 import { currentAnswer, isAnswered } from '../src/http/connection-turns.ts'
@@ -58,13 +58,21 @@ function concernsOperator ({ statusCode, code }: GatewayError): boolean {
   return statusCode >= 500 || code === 'conflict'
 }
 
+/** The ids of the requests that have begun, for answers that Fastify does not send. */
+const requestIds = new WeakMap<ServerResponse, string>()
+
+/** The error in the shape of the API to which the path belongs. */
+function bodyOf (error: GatewayError, url: string): object {
+  return usesAnthropicErrors(url) ? anthropicErrorBody(error) : error.toBody()
+}
+
 /** Sends any error in the one shape, with the headers that belong to it. */
 function sendError (error: FastifyError | GatewayError, request: FastifyRequest, reply: FastifyReply): void {
   const known = toGatewayError(error)
   // The line of a proxied request names the cause, without the upstream's bytes that undici's errors hold.
   if (known.cause !== undefined && concernsOperator(known) && !reply.proxied) request.log.warn({ err: known.cause }, known.message)
   request.errorCode = known.code
-  const body = usesAnthropicErrors(request.url) ? anthropicErrorBody(known) : known.toBody()
+  const body = bodyOf(known, request.url)
   reply.code(known.statusCode).headers(known.headers)
   if (!isUploading(request.raw)) {
     reply.send(body)
@@ -103,7 +111,7 @@ export function errorOptions () {
       const begun = currentAnswer(socket)
       // A request that has begun has its own line, whether its client left in the middle of it or the rest is at fault.
       if (begun !== undefined && error.code === 'HPE_INVALID_EOF_STATE') answerOnSocket(known, socket)
-      else if (begun !== undefined && !begun.req.complete) answerInstead(known, begun, socket)
+      else if (begun !== undefined && !begun.req.complete) answerInstead(known, begun, socket, { id: requestIds.get(begun), body: bodyOf(known, begun.req.url!) })
       else refuseOnSocket(this, known, socket, 'malformed request')
     } as never,
     // The built-in answer is not in the error shape. plugins/drain.ts has its own.
@@ -133,7 +141,8 @@ export default fp(function errors (fastify: FastifyInstance, _options, done) {
   fastify.server.on('connect', (_request, socket: Socket) => refuseOnSocket(fastify, new GatewayError('method_not_allowed', { headers: { allow: 'GET, POST' } }), socket, 'refused'))
   // Requests after a malformed one on the same connection may be a part of it.
   const suspect = new WeakMap<Socket, GatewayError>()
-  fastify.addHook('onRequest', ({ raw }, _reply, next) => {
+  fastify.addHook('onRequest', ({ raw, id }, reply, next) => {
+    requestIds.set(reply.raw, id)
     const fault = suspect.get(raw.socket) ?? ambiguity(raw)
     if (fault !== undefined) {
       suspect.set(raw.socket, fault)

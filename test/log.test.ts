@@ -117,9 +117,11 @@ t.test('a request whose rest is malformed or too slow has one line: the answer t
     // Answered before its rest is due: nothing follows that answer.
     [head('/v1/unlisted', slow), 404], [head('/v1/chat/completions', slow.replace('{', ']')), 400]
   ] as const
+  const ids: (string | undefined)[] = []
   for (const [request, status] of cases) {
     const { text, closed } = await rawClient(gateway.port, request)
     await closed
+    ids.push(/x-request-id: (\S+)/.exec(text())?.[1])
     t.same(text().match(/HTTP\/1.1 \d+/g), [`HTTP/1.1 ${status}`])
   }
   const ended = () => lines(gateway).filter(({ outcome }) => outcome !== undefined)
@@ -132,6 +134,7 @@ t.test('a request whose rest is malformed or too slow has one line: the answer t
     ['/v1/unlisted', 'refused', 404, 'not_found'],
     ['/v1/chat/completions', 'refused', 400, 'invalid_json']
   ])
+  t.same(ended().map(({ reqId }) => reqId), ids, 'each line can be found by its answer')
   const scrape = await (await fetch(`http://127.0.0.1:${gateway.port}/metrics`)).text()
   const counts = (scrape.match(/^gateway_(requests_refused|clients_left)_total.* [1-9]\d*$/gm) ?? []).sort()
   t.same(counts, ['bad_request"} 2', 'invalid_json"} 1', 'not_found"} 1', 'request_timeout"} 2'].map(end => `gateway_requests_refused_total{code="${end}`))

@@ -6,18 +6,25 @@ import { GatewayError, type ErrorCode } from '../errors.ts'
 import { currentAnswer } from './connection-turns.ts'
 
 /** The headers of every API answer, for answers that Fastify does not send. */
-export function commonHeaders (): Record<string, string> {
-  return { 'x-content-type-options': 'nosniff', 'x-request-id': randomUUID() }
+export function commonHeaders (requestId: string = randomUUID()): Record<string, string> {
+  return { 'x-content-type-options': 'nosniff', 'x-request-id': requestId }
+}
+
+/** What an error answer tells of the request, where one has begun. */
+export interface BegunRequest {
+  readonly id: string | undefined
+  /** The answer's body, in the shape of the request's API. */
+  readonly body: object
 }
 
 /** The bytes of an error answer that closes its connection, for a connection without a ServerResponse. */
-export function rawErrorAnswer (error: GatewayError): string {
-  const body = JSON.stringify(error.toBody())
+export function rawErrorAnswer (error: GatewayError, { id, body: shape }: BegunRequest = { id: undefined, body: error.toBody() }): string {
+  const body = JSON.stringify(shape)
   const headers: Record<string, string | number> = {
     'content-type': 'application/json; charset=utf-8',
     'content-length': Buffer.byteLength(body),
     date: new Date().toUTCString(),
-    ...commonHeaders(),
+    ...commonHeaders(id),
     ...error.headers,
     connection: 'close'
   }
@@ -43,13 +50,13 @@ export function parserError (error: Error & { code?: string }): GatewayError | u
  * has begun, nothing is written, because it would become a part of that answer's
  * body.
  */
-export function answerOnSocket (error: GatewayError, socket: Duplex): void {
+export function answerOnSocket (error: GatewayError, socket: Duplex, request?: BegunRequest): void {
   socket.on('error', () => socket.destroy())
   if (!socket.writable || currentAnswer(socket)?.headersSent === true) {
     socket.destroy()
     return
   }
-  socket.write(rawErrorAnswer(error))
+  socket.write(rawErrorAnswer(error, request))
   ;(socket as Socket).destroySoon()
 }
 
@@ -59,9 +66,9 @@ const replaced = new WeakMap<ServerResponse, GatewayError>()
  * Answers a request that has begun, and whose rest is malformed or too slow. On its
  * socket, because its handler waits for the rest.
  */
-export function answerInstead (error: GatewayError, response: ServerResponse, socket: Duplex): void {
+export function answerInstead (error: GatewayError, response: ServerResponse, socket: Duplex, request: BegunRequest): void {
   if (!response.headersSent) replaced.set(response, error)
-  answerOnSocket(error, socket)
+  answerOnSocket(error, socket, request)
 }
 
 /** The error that a client has got in place of that answer. */

@@ -45,6 +45,18 @@ t.test('the gateway\'s own errors have Anthropic\'s shape', async t => {
   t.match(await (await fetch(`${url}/v1/chat/completions`, post(body))).json(), { error: { code: 'invalid_api_key' } }, 'only there')
 })
 
+t.test('so has the error of a body that is too slow or malformed', async t => {
+  const rig = await startRig(t, () => {}, { CLIENT_BODY_TIMEOUT: '0.5' })
+  const head = 'POST /v1/messages HTTP/1.1\r\nhost: g\r\ncontent-type: application/json\r\n'
+  for (const [rest, status] of [['content-length: 100\r\n\r\n{', 408], ['transfer-encoding: chunked\r\n\r\n1\r\n{\r\nno chunk\r\n', 400]] as const) {
+    const client = await rawClient(rig.gateway.port, head + rest)
+    await client.closed
+    const answer = parseAnswer(client.text())
+    t.equal(answer.status, status)
+    t.match(JSON.parse(answer.body), { type: 'error', error: { type: 'invalid_request_error', message: String } })
+  }
+})
+
 t.test('a stream that breaks ends in Anthropic\'s error event', async t => {
   const rig = await startRig(t, socket => {
     socket.write('HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n')
