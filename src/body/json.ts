@@ -157,7 +157,7 @@ export class JsonModelScanner implements ModelScanner {
 
   /**
    * @param defaultModel added where the body names no model. Undefined: nothing is added.
-   * @param options.otherKeys top-level keys that name a model in another way, such as `models`: where one is not null, nothing is added
+   * @param options.otherKeys top-level keys that name a model in another way, such as `models`: where one is not null, nothing is added. Of several in a body, `namedBy` is the one that stands first here
    * @param options.strict refuse a key that is `model` in other letter cases (`Model`), which Go's parser reads as `model`
    */
   constructor (defaultModel: string | undefined, { otherKeys = [] as readonly string[], strict = false } = {}) {
@@ -240,7 +240,7 @@ export class JsonModelScanner implements ModelScanner {
           break
         case OTHER_NAMED:
           i--
-          this.namedBy = this.#otherKey
+          this.#nameBy(this.#otherKey)
           state = VALUE
           break
         default:
@@ -298,6 +298,11 @@ export class JsonModelScanner implements ModelScanner {
     }
     this.#escaped = i > length
     return length
+  }
+
+  #nameBy (key: string): void {
+    const rank = (name: string) => this.#otherKeys.indexOf(name)
+    if (this.namedBy === undefined || rank(key) < rank(this.namedBy)) this.namedBy = key
   }
 
   #topLevelKey (chunk: Buffer, from: number, end: number): number {

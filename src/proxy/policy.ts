@@ -12,8 +12,8 @@ export interface NamedModel {
   readonly namedBy: string | undefined
 }
 
-/** Keys that name further models beside `model`. */
-const FURTHER_MODELS = new Set(['models', 'preset'])
+/** Keys that name further models beside `model`: OpenRouter's, and LiteLLM's `fallbacks`. */
+export const FURTHER_MODELS: readonly string[] = ['models', 'preset', 'fallbacks']
 
 /**
  * `MODEL_POLICY=catalog`: only active models of the endpoint's type may be used.
@@ -25,7 +25,7 @@ export function modelPolicy (type: ModelType | undefined, models: ActiveModels):
   const kind = type === undefined ? 'model' : `${type} model`
   const refuse = (message: string, param = 'model') => new GatewayError('model_not_found', { message, param })
   return ({ model, namedBy }) => {
-    if (namedBy !== undefined && (model === undefined || FURTHER_MODELS.has(namedBy))) {
+    if (namedBy !== undefined && (model === undefined || FURTHER_MODELS.includes(namedBy))) {
       return refuse(`The request names its model by \`${namedBy}\`, which this gateway does not allow.`, namedBy)
     }
     if (model === null) return refuse('`model` must be a string with the id of a model in the catalog.')

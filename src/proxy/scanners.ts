@@ -6,6 +6,7 @@ import { UnreadBodyScanner } from '../body/unread.ts'
 import type { ModelType } from '../catalog/models.ts'
 import { GatewayError } from '../errors.ts'
 import type { Endpoint } from './endpoints.ts'
+import { FURTHER_MODELS } from './policy.ts'
 
 /** The default model of each type. A type without one gets none added. */
 export type DefaultModels = Readonly<Partial<Record<ModelType, string>>>
@@ -37,7 +38,8 @@ export function scannerFor (endpoint: Endpoint, headers: IncomingHttpHeaders, de
   }
   // A body that is read as JSON here must not be a form or have another charset for the upstream, where it could name another model.
   if (strict && !JSON_IN_UTF8.test(type)) throw new GatewayError('unsupported_media_type', { message: 'This route takes application/json in UTF-8, or multipart/form-data.' })
-  return new JsonModelScanner(model, { otherKeys: endpoint.otherKeys ?? [], strict })
+  const { otherKeys = [] } = endpoint
+  return new JsonModelScanner(model, { otherKeys: strict ? [...FURTHER_MODELS, ...otherKeys] : otherKeys, strict })
 }
 
 /** Whether there is a body. SDKs send the Content-Type of one with a GET or DELETE, too. */

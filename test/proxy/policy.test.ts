@@ -124,8 +124,26 @@ t.test('MODEL_POLICY=catalog', async t => {
     })
   }
 
+  const further: Record<string, [path: string, key: string, more: string]> = {
+    'beside a stored prompt': ['responses', 'models', ',"prompt":{"id":"p"}'],
+    'beside a stored prompt, a preset': ['responses', 'preset', ',"prompt":{"id":"p"}'],
+    'for an endpoint without a type': ['embeddings', 'models', ''],
+    'at an operator\'s own path': ['score', 'models', ''],
+    'as LiteLLM\'s fallbacks': ['chat/completions', 'fallbacks', '']
+  }
+  for (const [name, [path, key, more]] of Object.entries(further)) {
+    t.test(`refused: further models ${name}`, async t => {
+      const hits = upstream.requests.length
+      const response = await send(path, `{"model":"gemini-1.5-pro","${key}":["gpt-x"]${more}}`)
+      t.equal(response.status, 404)
+      t.match(await response.json(), { error: { param: key, code: 'model_not_found' } })
+      t.equal(upstream.requests.length, hits)
+    })
+  }
+
   const plain: Record<string, [path: string, body: string, type: string]> = {
     'JSON of UTF-8': ['chat/completions', '{"model":"gemini-1.5-pro"}', 'application/json; charset=UTF-8'],
+    'a stored prompt with a model': ['responses', '{"model":"gemini-1.5-pro","models":null,"prompt":{"id":"p"}}', 'application/json'],
     'a kind of JSON': ['chat/completions', '{"model":"gemini-1.5-pro"}', 'application/vnd.x+json'],
     'a nested key in other letters': ['chat/completions', '{"model":"gemini-1.5-pro","x":{"Model":1,"models":1}}', 'application/json'],
     'a form behind an empty line': ['chat/completions', `\r\n${form}`, 'multipart/form-data; boundary=b'],
