@@ -27,11 +27,14 @@ import type { AdminModel } from '../src/store/view.ts'
 const PAGE = 50
 const LARGEST_PAGE = 200
 
-/** Earlier paths of the actions on the whole catalog. A model may have one of these names as its id. */
+/**
+ * Earlier paths of the actions on the whole catalog. A model may have one of these
+ * names as its id. Relative, so that a prefix that a reverse proxy takes off is kept.
+ */
 const MOVED: Record<string, { method: string, to: string }> = {
-  order: { method: 'PUT', to: '/admin/catalog/order' },
-  export: { method: 'GET', to: '/admin/catalog/export' },
-  import: { method: 'POST', to: '/admin/catalog/import' }
+  order: { method: 'PUT', to: '../catalog/order' },
+  export: { method: 'GET', to: '../catalog/export' },
+  import: { method: 'POST', to: '../catalog/import' }
 }
 
 const IdParams = Type.Object({ '*': Type.String({ description: 'The model\'s id, percent-encoded (`encodeURIComponent`). Slashes may stay unencoded.', examples: ['gemini-1.5-flash'] }) })
@@ -111,7 +114,7 @@ function adminRoutes (scope: FastifyInstance): void {
   }, async (request, reply) => {
     const { body } = request
     const model = await curation.create(whoOf(request), body)
-    return await sendModel(reply.code(201).header('location', `/admin/models/${encodeURIComponent(body.id)}`), model)
+    return await sendModel(reply.code(201).header('location', `models/${encodeURIComponent(body.id)}`), model)
   })
 
   app.get('/models/*', {

@@ -2,12 +2,18 @@
 // like an address of the admin API is percent-encoded by the client, and nothing
 // on the way reads it in another way. The actions on the whole catalog are at
 // paths that no id can take.
+import { once } from 'node:events'
+import { createServer, request as httpRequest } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { startApp, tempDir } from './catalog/helper.ts'
 import { startGateway } from './helper.ts'
 
 const KEY = 'the-admin-key-of-a-test'
+
+/** The rest of a URL below a gateway's; undefined for one elsewhere. */
+const below = (gateway: string, url: string) => url.startsWith(gateway) ? url.slice(gateway.length) : undefined
 
 function client (url: string) {
   return async (method: string, path: string, body?: unknown) => {
@@ -18,7 +24,8 @@ function client (url: string) {
       redirect: 'manual'
     })
     const text = await response.text()
-    return { status: response.status, location: response.headers.get('location'), json: text === '' ? undefined : JSON.parse(text) }
+    const location = response.headers.get('location')
+    return { status: response.status, location: location && below(url, new URL(location, response.url).href), json: text === '' ? undefined : JSON.parse(text) }
   }
 }
 
@@ -77,4 +84,23 @@ t.test('the old paths of the actions lead to the new ones, unless a model has th
   t.match(await call('PUT', '/admin/models/order', { name: 'Order', type: 'chat' }), { status: 200, json: { name: 'Order' } })
   t.match(await call('PUT', '/admin/models/order', []), { status: 400 })
   t.match(await call('GET', '/admin/models/export'), { status: 200, json: { id: 'export' } })
+})
+
+t.test('behind a reverse proxy that takes a prefix off, addresses lead to the gateway', async t => {
+  const { url } = await startApp(t, settings(t))
+  const proxy = createServer((request, response) => {
+    const { method, headers } = request
+    const onward = httpRequest(url + (request.url as string).replace(/^\/gateway/, ''), { method, headers }, answer => {
+      response.writeHead(answer.statusCode as number, answer.headers)
+      answer.pipe(response)
+    })
+    request.pipe(onward)
+  }).listen(0, '127.0.0.1')
+  await once(proxy, 'listening')
+  t.teardown(() => { proxy.closeAllConnections(); proxy.close() })
+  const call = client(`http://127.0.0.1:${(proxy.address() as AddressInfo).port}/gateway`)
+  t.match(await call('POST', '/admin/models', { id: 'org/new', name: 'New', type: 'chat' }), { status: 201, location: '/admin/models/org%2Fnew' })
+  t.match(await call('PUT', '/admin/models/order', ['sdxl', 'flux-pro']), { status: 308, location: '/admin/catalog/order' })
+  t.match(await call('GET', '/admin/models/export'), { status: 308, location: '/admin/catalog/export' })
+  t.match(await call('POST', '/admin/models/import', {}), { status: 308, location: '/admin/catalog/import' })
 })

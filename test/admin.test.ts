@@ -36,7 +36,7 @@ for (const { engine, skip, freshUrl } of ENGINES) {
       const { call, listed } = await start(t)
       const created = await call('POST', '/admin/models', NEW)
       t.equal(created.status, 201)
-      t.equal(created.headers.get('location'), '/admin/models/org%2Fmodel')
+      t.equal(created.headers.get('location'), 'models/org%2Fmodel')
       t.equal(created.headers.get('cache-control'), 'no-store')
       t.same(Object.keys(created.json), ['id', 'name', 'description', 'type', 'isActive', 'createdAt', 'updatedAt'])
       t.match(created.json, { ...NEW, description: '', isActive: true })
