@@ -46,7 +46,8 @@ function recordOf (row: ModelRow): ModelRecord {
     description: row.description,
     type: row.model_type as ModelRecord['type'],
     ...(row.provider !== null && { provider: row.provider }),
-    ...(row.context_length !== null && { contextLength: row.context_length }),
+    // One that is impossible, written by hand, counts as absent.
+    ...(Number.isSafeInteger(row.context_length) && row.context_length as number > 0 && { contextLength: row.context_length as number }),
     ...stored('capabilities', row.capabilities, CAPABILITIES),
     isActive: Boolean(row.is_active),
     ...stored('set', row.set_fields, SET),

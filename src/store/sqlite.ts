@@ -1,6 +1,6 @@
 import { accessSync, chmodSync, closeSync, constants, existsSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { backup, DatabaseSync, type SQLInputValue } from 'node:sqlite'
+import { backup, DatabaseSync, type SQLInputValue, type SQLOutputValue } from 'node:sqlite'
 import { setImmediate, setTimeout as delay } from 'node:timers/promises'
 import { Kysely, SqliteDialect, type SqliteDatabase } from 'kysely'
 import type { Engine } from './engine.ts'
@@ -188,23 +188,30 @@ function shim (database: DatabaseSync): SqliteDatabase {
     close: () => database.close(),
     prepare: query => {
       const statement = database.prepare(query)
+      // Otherwise one number above 2^53 in a row would make every read fail.
+      statement.setReadBigInts(true)
       return {
         reader: statement.columns().length > 0,
-        all: parameters => statement.all(...bind(parameters)),
+        all: parameters => statement.all(...bind(parameters)).map(withNumbers),
         run: parameters => statement.run(...bind(parameters)),
-        iterate: parameters => released(statement.iterate(...bind(parameters)) as IterableIterator<unknown>)
+        iterate: parameters => released(statement.iterate(...bind(parameters)))
       }
     }
   }
+}
+
+function withNumbers (row: Record<string, SQLOutputValue>): Record<string, SQLOutputValue> {
+  for (const [name, value] of Object.entries(row)) if (typeof value === 'bigint') row[name] = Number(value)
+  return row
 }
 
 /**
  * A statement that fails while another process holds the file's lock stays open,
  * and keeps a lock of its own until it is collected: nobody else could write.
  */
-function * released<T> (rows: IterableIterator<T>): Generator<T, void> {
+function * released (rows: NodeJS.Iterator<Record<string, SQLOutputValue>>): Generator<Record<string, SQLOutputValue>, undefined> {
   try {
-    yield * rows
+    for (const row of rows) yield withNumbers(row)
   } finally {
     rows.return?.()
   }

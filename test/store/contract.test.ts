@@ -128,6 +128,17 @@ for (const { engine, skip, freshUrl } of ENGINES) {
       t.same(ids(await listed(store)).slice(0, 4), ['gemini-1.5-pro', 'gemini-1.5-flash', 'hand', 'gemini-2.5-flash-preview-04-17'], 'and can be moved')
     })
 
+    t.test('a row whose context length is none, or more than JavaScript can count, stands in no other\'s way', async t => {
+      const url = await freshUrl(t)
+      const store = await open(t, url)
+      await store.prepare(seed)
+      await byHand(url, 'insert into models (id, name, context_length) values (\'none\', \'None\', 0), (\'less\', \'Less\', -5), (\'more\', \'More\', 9223372036854775807)')
+      const records = await listed(store)
+      t.equal(records.length, seed.length + 3)
+      for (const id of ['none', 'less', 'more']) t.notOk('contextLength' in (records.find(record => record.id === id) as ModelRecord), id)
+      t.equal((await store.changeOne('ann', 'more', record => ({ ...record as ModelRecord, contextLength: 4096 })))?.contextLength, 4096, 'it can be mended')
+    })
+
     t.test('a row whose dates are none stands in no other\'s way', async t => {
       const url = await freshUrl(t)
       const store = await open(t, url)
