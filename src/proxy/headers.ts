@@ -163,6 +163,11 @@ export function headerList (headers: RawHeaders, name: string): string | undefin
   return list
 }
 
+/** Whether the answer to a request has a body, whatever its headers say (RFC 9112 section 6.3). */
+export function hasBody ({ method }: { method?: string | undefined }, status: number): boolean {
+  return method !== 'HEAD' && status !== 204 && status !== 304
+}
+
 /** Whether the answer is `text/event-stream` without a compression: an event can be added to it. */
 export function isEventStream (headers: RawHeaders): boolean {
   const type = headerValue(headers, 'content-type')

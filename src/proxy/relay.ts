@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import type { RawHeaders } from './headers.ts'
+import { hasBody, type RawHeaders } from './headers.ts'
 
 /** Pieces up to this many bytes are copied into one string with their framing: one write in place of three. */
 const COPY_LIMIT = 4096
@@ -37,11 +37,12 @@ export class Relay {
       response.statusMessage = ''
       throw error
     }
-    const hasBody = response.req.method !== 'HEAD' && status !== 204 && status !== 304
-    this.#chunked = hasBody && !hasLength && response.req.httpVersion === '1.1'
-    this.#framed = !hasBody || hasLength || this.#chunked
+    const withBody = hasBody(response.req, status)
+    this.#chunked = withBody && !hasLength && response.req.httpVersion === '1.1'
+    this.#framed = !withBody || hasLength || this.#chunked
     this.#cork()
-    // flushHeaders() would write the head as UTF-8, and each byte above 127 as two. An answer without a body takes no write, and its head leaves with its end.
+    // flushHeaders() would write the head as UTF-8: each byte above 127 as two.
+    // Without a body Node ignores this write, and sends the head with the end.
     response.write('', 'latin1')
   }
 

@@ -5,7 +5,7 @@ import { GatewayError } from '../errors.ts'
 import type { Connection } from './connections.ts'
 import { EventBoundary } from './event-stream.ts'
 import type { ExchangeRecord } from './exchange-record.ts'
-import { clientTrailers, headerList, headerValue, isEventStream, type RawHeaders } from './headers.ts'
+import { clientTrailers, hasBody, headerList, headerValue, isEventStream, type RawHeaders } from './headers.ts'
 import { Relay } from './relay.ts'
 import { TimeLimit } from './time-limit.ts'
 import { upstreamError } from './upstream-errors.ts'
@@ -47,9 +47,6 @@ export interface AnswerSink {
 
 /** Marks the failure of a connect: no byte of the request has left. */
 export class ConnectError extends GatewayError {}
-
-/** Statuses whose answers have no body, whatever their headers say (RFC 9112 section 6.3). */
-const BODILESS = new Set([204, 304])
 
 /**
  * Sends one request upstream and relays the answer as it comes. `done` resolves
@@ -121,8 +118,7 @@ export class Transfer implements Dispatcher.DispatchHandler {
     this.#record.streamed = isEventStream(headers)
     try {
       const hasLength = headerValue(headers, 'content-length') !== undefined && status !== 204
-      const hasBody = this.#sink.response.req.method !== 'HEAD' && !BODILESS.has(status)
-      this.#endsWithConnection = hasBody && !hasLength && headerValue(headers, 'transfer-encoding') === undefined
+      this.#endsWithConnection = hasBody(this.#sink.response.req, status) && !hasLength && headerValue(headers, 'transfer-encoding') === undefined
       this.#relay.begin(status, asBytes(statusMessage), this.#sink.onHead(status, headers), hasLength)
       this.#sink.onBegun()
       if (this.#record.streamed && !hasLength) this.#boundary = new EventBoundary()

@@ -18,7 +18,7 @@ export interface PlacedRecord {
   position: number
 }
 
-/** Most models in the table and in an import. */
+/** Largest number of models in the table and in an import. */
 export const MOST_MODELS = 10_000
 
 /** The position of a row without one, which was inserted by hand. */
